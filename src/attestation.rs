@@ -1,0 +1,1 @@
+//! What people attest, and certificates issued by third parties, as files.

@@ -1,0 +1,1 @@
+//! The sealed folder and archive that an auditor receives.

@@ -1,0 +1,1 @@
+//! Gathers evidence; never judges.

@@ -1,0 +1,1 @@
+//! Controls: the YAML files, what they mean, and the catalog they make.

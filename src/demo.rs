@@ -1,0 +1,1 @@
+//! The demo: two clusters, one weak and one hardened, assessed as one assessment.

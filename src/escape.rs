@@ -1,0 +1,1 @@
+//! Makes hostile text harmless for HTML, Markdown and the terminal.

@@ -1,0 +1,1 @@
+//! Judges evidence: a pure function of rows.

@@ -1,0 +1,1 @@
+//! Tables of rows with the provenance that makes them worth something.

@@ -1,0 +1,1 @@
+//! The conclusion for one control on one target.

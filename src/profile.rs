@@ -1,0 +1,1 @@
+//! Which controls apply and with which parameters.

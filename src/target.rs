@@ -1,0 +1,1 @@
+//! PostgreSQL servers to assess: the inventory and connections to them.
