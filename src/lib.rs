@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod finding;
 pub mod profile;
 pub mod target;
+pub mod yaml;
 
 // Stages
 pub mod bundle;
