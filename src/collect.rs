@@ -201,3 +201,22 @@ fn no_arguments(arguments: &Value) -> Result<(), String> {
         None => Ok(()),
     }
 }
+
+pub use identity::quoted;
+pub use password_verifiers::KIND as VERIFIER_KIND;
+
+/// Every privilege that some control of the catalog needs, on any version.
+pub fn needs(catalog: &Catalog) -> std::collections::BTreeSet<Need> {
+    let requests = catalog.controls.iter().flat_map(|control| &control.evidence);
+    requests
+        .filter_map(|request| Some((collector(&request.collector)?, &request.arguments)))
+        .flat_map(|(collector, arguments)| {
+            [13, 16].into_iter().flat_map(move |major| {
+                let server = ServerIdentity::of_version(major);
+                let asked = Asked { server: &server, verifier_function: false };
+                collector.questions(arguments, catalog, &asked)
+            })
+        })
+        .flat_map(|question| question.needs.into_iter().map(|(need, _)| need))
+        .collect()
+}

@@ -554,3 +554,16 @@ fn finish(
         table,
     }
 }
+
+impl Collected {
+    /// Nothing, and why.
+    pub fn failed(failure: String) -> Self {
+        Self {
+            server: None,
+            failure: Some(failure),
+            warnings: Vec::new(),
+            evidence: BTreeMap::new(),
+            assignments: BTreeMap::new(),
+        }
+    }
+}

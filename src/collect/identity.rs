@@ -165,6 +165,6 @@ fn literal(text: &str) -> String {
 }
 
 /// A name as an SQL identifier.
-pub(crate) fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -17,7 +17,7 @@ const FUNCTION: &str = "pgdossier.password_verifiers()";
 const COLUMNS: &[&str] = &["role", "can_login", "superuser", "kind", "valid_until", "expired"];
 
 /// How a verifier is classified, in SQL; shared with the function that `pgdossier grants` creates.
-pub(crate) const KIND: &str = "CASE WHEN rolpassword IS NULL THEN 'none'
+pub const KIND: &str = "CASE WHEN rolpassword IS NULL THEN 'none'
             WHEN rolpassword ~ '^SCRAM-SHA-256\\$[0-9]+:' THEN 'scram-sha-256'
             WHEN rolpassword ~ '^md5[0-9a-f]{32}$' THEN 'md5'
             ELSE 'unknown' END";
