@@ -154,7 +154,11 @@ impl Period {
         if to < from {
             return Err(format!("the period `{label}` ends before it begins"));
         }
-        Ok(Self { label: label.to_owned(), from, to })
+        Ok(Self {
+            label: label.to_owned(),
+            from,
+            to,
+        })
     }
 }
 
@@ -169,7 +173,10 @@ fn days(label: &str) -> Option<(NaiveDate, NaiveDate)> {
     let year: i32 = year.parse().ok()?;
     let (first, months) = match (rest, rest.strip_prefix('Q')) {
         ("", _) => (1, 12),
-        (_, Some(quarter)) => (quarter.parse::<u32>().ok().filter(|q| (1..=4).contains(q))? * 3 - 2, 3),
+        (_, Some(quarter)) => (
+            quarter.parse::<u32>().ok().filter(|q| (1..=4).contains(q))? * 3 - 2,
+            3,
+        ),
         (month, None) if month.len() == 2 => (month.parse().ok()?, 1),
         _ => return None,
     };
@@ -191,9 +198,20 @@ mod tests {
             ("2026-11-15/2027-01-14", "2026-11-15", "2027-01-14"),
         ] {
             let period = Period::parse(label).unwrap();
-            assert_eq!((period.from.to_string().as_str(), period.to.to_string().as_str()), (from, to));
+            assert_eq!(
+                (period.from.to_string().as_str(), period.to.to_string().as_str()),
+                (from, to)
+            );
         }
-        for wrong in ["2026-Q5", "26-Q1", "Q4", "2026-13", "2026-1", "2026-12-31/2026-01-01", ""] {
+        for wrong in [
+            "2026-Q5",
+            "26-Q1",
+            "Q4",
+            "2026-13",
+            "2026-1",
+            "2026-12-31/2026-01-01",
+            "",
+        ] {
             assert!(Period::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -47,11 +47,17 @@ pub struct Stop {
 
 impl Stop {
     fn failed(message: impl ToString) -> Self {
-        Self { exit: Exit::Failed, message: message.to_string() }
+        Self {
+            exit: Exit::Failed,
+            message: message.to_string(),
+        }
     }
 
     fn usage(message: impl ToString) -> Self {
-        Self { exit: Exit::Usage, message: message.to_string() }
+        Self {
+            exit: Exit::Usage,
+            message: message.to_string(),
+        }
     }
 }
 
@@ -59,8 +65,10 @@ impl Stop {
 /// in a signed bundle that an auditor can check without trusting whoever made it.
 #[derive(Debug, Parser)]
 #[command(name = "pgdossier", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 satisfied or valid; 1 the tool failed; 2 usage; 3 exceptions found; \
-4 something was not evaluated; 5 verification failed.")]
+#[command(
+    after_help = "Exit codes: 0 satisfied or valid; 1 the tool failed; 2 usage; 3 exceptions found; \
+4 something was not evaluated; 5 verification failed."
+)]
 pub struct Cli {
     /// What standard output holds; progress and messages go to standard error.
     #[arg(long, global = true, value_enum, default_value = "text")]

@@ -213,7 +213,10 @@ pub fn needs(catalog: &Catalog) -> std::collections::BTreeSet<Need> {
         .flat_map(|(collector, arguments)| {
             [13, 16].into_iter().flat_map(move |major| {
                 let server = ServerIdentity::of_version(major);
-                let asked = Asked { server: &server, verifier_function: false };
+                let asked = Asked {
+                    server: &server,
+                    verifier_function: false,
+                };
                 collector.questions(arguments, catalog, &asked)
             })
         })

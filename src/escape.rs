@@ -25,7 +25,11 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if is_invisible(c) { show(&mut out, c) } else { out.push(c) }
+        if is_invisible(c) {
+            show(&mut out, c)
+        } else {
+            out.push(c)
+        }
     }
     Cow::Owned(out)
 }
@@ -93,16 +97,14 @@ pub fn markdown(text: &str) -> String {
 
 fn text_ends_with_www(chars: &[char], index: usize) -> bool {
     let start = index.saturating_sub(3);
-    chars.get(start..index).is_some_and(|part| part.iter().all(|c| c.eq_ignore_ascii_case(&'w')) && part.len() == 3)
+    chars
+        .get(start..index)
+        .is_some_and(|part| part.iter().all(|c| c.eq_ignore_ascii_case(&'w')) && part.len() == 3)
 }
 
 /// Text as a fenced block of Markdown, whatever fences it holds itself.
 pub fn markdown_block(text: &str) -> String {
-    let longest = text
-        .split(|c| c != '`')
-        .map(str::len)
-        .max()
-        .unwrap_or(0);
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     let lines: Vec<Cow<'_, str>> = text.lines().map(terminal).collect();
     format!("{fence}sql\n{}\n{fence}", lines.join("\n"))
@@ -115,21 +117,40 @@ mod tests {
 
     #[test]
     fn hostile_characters_are_shown() {
-        assert_eq!(terminal("a\x1b[31mb\u{202e}c\nd"), "a\\u{1b}[31mb\\u{202e}c\\u{a}d");
-        assert_eq!(html("<script>alert('x')</script>\u{202e}"), "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;\\u{202e}");
-        assert_eq!(markdown("a|b <i> [x](y) `c` pg_hba_conf _x_"), "a\\|b \\<i\\> \\[x\\](y) \\`c\\` pg_hba_conf \\_x\\_");
+        assert_eq!(
+            terminal("a\x1b[31mb\u{202e}c\nd"),
+            "a\\u{1b}[31mb\\u{202e}c\\u{a}d"
+        );
+        assert_eq!(
+            html("<script>alert('x')</script>\u{202e}"),
+            "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;\\u{202e}"
+        );
+        assert_eq!(
+            markdown("a|b <i> [x](y) `c` pg_hba_conf _x_"),
+            "a\\|b \\<i\\> \\[x\\](y) \\`c\\` pg_hba_conf \\_x\\_"
+        );
         assert_eq!(markdown("- not a list"), "\\- not a list");
         assert_eq!(markdown("1. nor that"), "1\\. nor that");
-        assert_eq!(markdown("https://evil.example www.evil.example"), "https\\://evil.example www\\.evil.example");
+        assert_eq!(
+            markdown("https://evil.example www.evil.example"),
+            "https\\://evil.example www\\.evil.example"
+        );
         assert_eq!(markdown_block("a\n```\nb"), "````sql\na\n```\nb\n````");
     }
 
     #[test]
     fn plain_text_is_left_alone() {
-        for text in ["host all all 10.0.0.0/8 scram-sha-256", "Zoë — naïve", "password_encryption = 'md5'"] {
+        for text in [
+            "host all all 10.0.0.0/8 scram-sha-256",
+            "Zoë — naïve",
+            "password_encryption = 'md5'",
+        ] {
             assert!(matches!(terminal(text), Cow::Borrowed(_)));
         }
-        assert_eq!(markdown("line 12 of pg_hba.conf: host app bob"), "line 12 of pg_hba.conf: host app bob");
+        assert_eq!(
+            markdown("line 12 of pg_hba.conf: host app bob"),
+            "line 12 of pg_hba.conf: host app bob"
+        );
     }
 
     proptest! {

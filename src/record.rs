@@ -89,8 +89,14 @@ pub fn read(
 ) -> Result<(Assessment, Profile), RecordError> {
     let summary: Summary = parse(SUMMARY, read)?;
     if summary.format != FORMAT {
-        let reason = format!("its format is `{}`, and this program reads `{FORMAT}`", summary.format);
-        return Err(RecordError::Wrong { path: SUMMARY.to_owned(), reason });
+        let reason = format!(
+            "its format is `{}`, and this program reads `{FORMAT}`",
+            summary.format
+        );
+        return Err(RecordError::Wrong {
+            path: SUMMARY.to_owned(),
+            reason,
+        });
     }
     let profile: Profile = parse(PROFILE, read)?;
     let targets = summary
@@ -110,7 +116,10 @@ fn read_target(
     let findings: Vec<Finding> = parse(&findings_path(id), read)?;
     let folder = format!("targets/{id}/evidence/");
     let mut evidence = BTreeMap::new();
-    for name in paths.iter().filter_map(|path| path.strip_prefix(&folder)?.strip_suffix(".json")) {
+    for name in paths
+        .iter()
+        .filter_map(|path| path.strip_prefix(&folder)?.strip_suffix(".json"))
+    {
         let provenance: Provenance = parse(&provenance_path(id, name), read)?;
         let table = rows(&evidence_path(id, name), provenance.columns.clone(), read)?;
         let mut raw = BTreeMap::new();
@@ -118,15 +127,28 @@ fn read_target(
             let path = raw_path(id, name, &table.name);
             raw.insert(table.name.clone(), rows(&path, table.columns.clone(), read)?);
         }
-        evidence.insert(name.to_owned(), Evidence { provenance, raw, table });
+        evidence.insert(
+            name.to_owned(),
+            Evidence {
+                provenance,
+                raw,
+                table,
+            },
+        );
     }
-    Ok(TargetRecord { summary: summary.clone(), evidence, findings })
+    Ok(TargetRecord {
+        summary: summary.clone(),
+        evidence,
+        findings,
+    })
 }
 
 fn parse<T: DeserializeOwned>(path: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<T, RecordError> {
     let bytes = read(path).ok_or_else(|| RecordError::Missing(path.to_owned()))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| RecordError::Wrong { path: path.to_owned(), reason: error.to_string() })
+    serde_json::from_slice(&bytes).map_err(|error| RecordError::Wrong {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 fn rows(
@@ -135,5 +157,8 @@ fn rows(
     read: &dyn Fn(&str) -> Option<Vec<u8>>,
 ) -> Result<Table, RecordError> {
     let bytes = read(path).ok_or_else(|| RecordError::Missing(path.to_owned()))?;
-    Table::from_ndjson(columns, &bytes).map_err(|reason| RecordError::Wrong { path: path.to_owned(), reason })
+    Table::from_ndjson(columns, &bytes).map_err(|reason| RecordError::Wrong {
+        path: path.to_owned(),
+        reason,
+    })
 }

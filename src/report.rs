@@ -38,7 +38,11 @@ pub struct Report {
 ///
 /// # Errors
 /// A template of the user's that fails.
-pub fn render(assessment: &Assessment, catalog: &Catalog, templates: &Templates) -> Result<Report, ReportError> {
+pub fn render(
+    assessment: &Assessment,
+    catalog: &Catalog,
+    templates: &Templates,
+) -> Result<Report, ReportError> {
     let all = model::Model::new(assessment, catalog, None);
     let mut targets = BTreeMap::new();
     if assessment.targets.len() > 1 {
@@ -71,7 +75,10 @@ fn fill(templates: &Templates, name: &str, model: &impl Serialize) -> Result<Str
             reason.push_str(&inner.to_string());
             source = inner.source();
         }
-        ReportError { template: name.to_owned(), reason }
+        ReportError {
+            template: name.to_owned(),
+            reason,
+        }
     };
     let context = Context::from_serialize(model).map_err(failed)?;
     templates.engine(name).render(name, &context).map_err(failed)

@@ -75,7 +75,11 @@ pub(super) fn clock(as_of: Option<DateTime<Utc>>) -> Result<DateTime<Utc>, Stop>
             .parse()
             .ok()
             .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
-            .ok_or_else(|| Stop::usage(format!("SOURCE_DATE_EPOCH is `{seconds}`; it must be seconds since 1970"))),
+            .ok_or_else(|| {
+                Stop::usage(format!(
+                    "SOURCE_DATE_EPOCH is `{seconds}`; it must be seconds since 1970"
+                ))
+            }),
         Err(_) => Ok(Utc::now().trunc_subsecs(0)),
     }
 }
@@ -85,20 +89,31 @@ pub(super) fn open_bundle(path: &Path) -> Result<IntactBundle, Stop> {
     use crate::bundle::ReadError;
     let failed = |error: ReadError| match error {
         ReadError::Open { .. } => Stop::failed(error),
-        _ => Stop { exit: super::Exit::Invalid, message: error.to_string() },
+        _ => Stop {
+            exit: super::Exit::Invalid,
+            message: error.to_string(),
+        },
     };
-    BundleReader::open(path, &Limits::default()).and_then(BundleReader::check_integrity).map_err(failed)
+    BundleReader::open(path, &Limits::default())
+        .and_then(BundleReader::check_integrity)
+        .map_err(failed)
 }
 
 /// The catalog, assessment and profile that a bundle holds.
 pub(super) fn read_records(
     bundle: &IntactBundle,
 ) -> Result<(Catalog, crate::assessment::Assessment, crate::profile::Profile), Stop> {
-    let wrong = |message: String| Stop { exit: super::Exit::Invalid, message };
+    let wrong = |message: String| Stop {
+        exit: super::Exit::Invalid,
+        message,
+    };
     let paths: Vec<String> = bundle.paths().map(str::to_owned).collect();
     let mut files = std::collections::BTreeMap::new();
     for path in paths.iter().filter(|path| path.starts_with("controls/")) {
-        files.insert(path.clone(), bundle.read(path).map_err(|error| wrong(error.to_string()))?);
+        files.insert(
+            path.clone(),
+            bundle.read(path).map_err(|error| wrong(error.to_string()))?,
+        );
     }
     let catalog = Catalog::from_files(files).map_err(|error| wrong(error.to_string()))?;
     let read = |path: &str| bundle.read(path).ok();

@@ -7,10 +7,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::arguments::{CatalogArguments, KeyArguments, clock, parse_time};
+use super::execution::{Execution, Outcome, execute, interruption};
 use super::output::Output;
 use super::{Exit, Stop};
 use crate::assessment::Period;
-use crate::cli::execution::{Execution, Outcome, execute};
 use crate::collect::Limits;
 use crate::finding::Tally;
 use crate::profile::{Profile, ProfileError};
@@ -21,7 +21,11 @@ use crate::target::{ConnectionSettings, Environment, Inventory, InventoryError};
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Connection strings as libpq takes them: URIs or `keyword=value`. Keep passwords in a password file.
-    #[arg(value_name = "CONNECTION", required_unless_present = "inventory", conflicts_with = "inventory")]
+    #[arg(
+        value_name = "CONNECTION",
+        required_unless_present = "inventory",
+        conflicts_with = "inventory"
+    )]
     connections: Vec<String>,
     /// A YAML file that lists the targets.
     #[arg(long, value_name = "FILE")]
@@ -89,7 +93,12 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     let load_key = || arguments.key.load();
     // Asking for a passphrase comes before anything else is shown; a passphrase that is at hand is used while the
     // servers are asked.
-    let key: Option<SigningKey> = if arguments.key.may_ask() { Some(load_key()?) } else { None };
+    let key: Option<SigningKey> = if arguments.key.may_ask() {
+        Some(load_key()?)
+    } else {
+        None
+    };
+    let cancel = interruption()?;
     let outcome = execute(
         Execution {
             catalog: &catalog,
@@ -112,6 +121,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             },
         },
         move || key.map_or_else(load_key, Ok),
+        &cancel,
         output,
     )?;
     show(&outcome, output);
@@ -157,7 +167,13 @@ pub(super) fn show(outcome: &Outcome, output: &Output) {
         "targets": summary.targets,
     });
     output.result(&json, || {
-        let width = summary.targets.iter().map(|target| target.id.chars().count()).max().unwrap_or(0).max(6);
+        let width = summary
+            .targets
+            .iter()
+            .map(|target| target.id.chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(6);
         let mut text = format!(
             "{} {}, as of {}\n\n{:<width$}  {:>9}  {:>13}  {:>13}  {:>14}\n",
             summary.organisation,

@@ -77,7 +77,8 @@ pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
         }
         Verb::Reference { catalog } => {
             let templates = crate::report::Templates::embedded();
-            let text = crate::report::control_reference(&catalog.load()?, &templates).map_err(Stop::failed)?;
+            let text =
+                crate::report::control_reference(&catalog.load()?, &templates).map_err(Stop::failed)?;
             output.raw(text.as_bytes());
             Ok(Exit::Good)
         }
@@ -109,8 +110,17 @@ fn list(catalog: &Catalog, output: &Output) -> Result<Exit, Stop> {
         let mut text = String::new();
         for section in catalog.guide.sections() {
             text.push_str(&format!("{} ({})\n", section.title, section.id));
-            for control in catalog.controls.iter().filter(|control| control.section == section.id) {
-                text.push_str(&format!("  {:<9} {:<44} {}\n", control.severity.word(), control.id, control.title));
+            for control in catalog
+                .controls
+                .iter()
+                .filter(|control| control.section == section.id)
+            {
+                text.push_str(&format!(
+                    "  {:<9} {:<44} {}\n",
+                    control.severity.word(),
+                    control.id,
+                    control.title
+                ));
             }
         }
         text
@@ -119,12 +129,19 @@ fn list(catalog: &Catalog, output: &Output) -> Result<Exit, Stop> {
 }
 
 fn collector(control: &Control) -> &str {
-    control.evidence.first().map_or("", |request| request.collector.as_str())
+    control
+        .evidence
+        .first()
+        .map_or("", |request| request.collector.as_str())
 }
 
 fn show(catalog: &Catalog, id: &str, output: &Output) -> Result<Exit, Stop> {
     let control = catalog.control(id).ok_or_else(|| {
-        let near = catalog.controls.iter().map(|control| &control.id).min_by_key(|known| crate::yaml::distance(known, id));
+        let near = catalog
+            .controls
+            .iter()
+            .map(|control| &control.id)
+            .min_by_key(|known| crate::yaml::distance(known, id));
         Stop::usage(format!(
             "there is no control `{id}`; did you mean `{}`? `pgdossier controls list` lists all",
             near.map_or("", String::as_str)
@@ -138,7 +155,11 @@ fn show(catalog: &Catalog, id: &str, output: &Output) -> Result<Exit, Stop> {
         "when_empty": control.when_empty, "file": control.file,
     });
     output.result(&json, || {
-        let file = catalog.files.get(&control.file).map(Vec::as_slice).unwrap_or_default();
+        let file = catalog
+            .files
+            .get(&control.file)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         format!("# {}\n{}", control.file, String::from_utf8_lossy(file))
     });
     Ok(Exit::Good)
@@ -149,12 +170,23 @@ fn lint(catalog: &Catalog, output: &Output) -> Result<Exit, Stop> {
     output.result(&problems, || {
         let mut text: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
         if problems.is_empty() {
-            let examples: usize = catalog.controls.iter().map(|control| control.examples.len()).sum();
-            text = format!("{} controls and {examples} examples are good", catalog.controls.len());
+            let examples: usize = catalog
+                .controls
+                .iter()
+                .map(|control| control.examples.len())
+                .sum();
+            text = format!(
+                "{} controls and {examples} examples are good",
+                catalog.controls.len()
+            );
         }
         text
     });
-    Ok(if problems.is_empty() { Exit::Good } else { Exit::Usage })
+    Ok(if problems.is_empty() {
+        Exit::Good
+    } else {
+        Exit::Usage
+    })
 }
 
 fn coverage(catalog: &Catalog, output: &Output) -> Result<Exit, Stop> {
@@ -163,27 +195,46 @@ fn coverage(catalog: &Catalog, output: &Output) -> Result<Exit, Stop> {
         .guide
         .sections()
         .map(|section| {
-            let controls: Vec<&Control> = catalog.controls.iter().filter(|control| control.section == section.id).collect();
+            let controls: Vec<&Control> = catalog
+                .controls
+                .iter()
+                .filter(|control| control.section == section.id)
+                .collect();
             let ids = |by_people: bool| -> Vec<&String> {
-                controls.iter().filter(|control| attested(control) == by_people).map(|control| &control.id).collect()
+                controls
+                    .iter()
+                    .filter(|control| attested(control) == by_people)
+                    .map(|control| &control.id)
+                    .collect()
             };
             json!({"section": section.id, "title": section.title, "origin": section.origin,
                    "automated": ids(false), "attested": ids(true)})
         })
         .collect();
-    let uncovered = rows.iter().filter(|row| count(row, "automated") + count(row, "attested") == 0).count();
+    let uncovered = rows
+        .iter()
+        .filter(|row| count(row, "automated") + count(row, "attested") == 0)
+        .count();
     output.result(&rows, || {
         let mut text = format!("{:<40} {:>9} {:>9}\n", "section", "automated", "attested");
         for row in &rows {
             let (automated, attested) = (count(row, "automated"), count(row, "attested"));
-            let mark = if automated + attested == 0 { "  NOT COVERED" } else { "" };
+            let mark = if automated + attested == 0 {
+                "  NOT COVERED"
+            } else {
+                ""
+            };
             let section = row.get("section").and_then(Value::as_str).unwrap_or_default();
             text.push_str(&format!("{section:<40} {automated:>9} {attested:>9}{mark}\n"));
         }
         text.push_str(&format!("{} sections, {uncovered} not covered\n", rows.len()));
         text
     });
-    Ok(if uncovered == 0 { Exit::Good } else { Exit::NotEvaluated })
+    Ok(if uncovered == 0 {
+        Exit::Good
+    } else {
+        Exit::NotEvaluated
+    })
 }
 
 fn count(row: &Value, key: &str) -> usize {

@@ -60,19 +60,22 @@ pub(super) struct Outcome {
 pub(super) fn execute(
     execution: Execution<'_>,
     load_key: impl FnOnce() -> Result<SigningKey, Stop> + Send,
+    cancel: &AtomicBool,
     output: &Output,
 ) -> Result<Outcome, Stop> {
     let id = bundle_id(&execution);
     refuse_existing(execution.out, &id)?;
     let (attested, documents) = read_attested(&execution, output)?;
-    let cancel = interruption()?;
     let (collected, key, binary_sha256) = thread::scope(|scope| {
         let compiling = scope.spawn(|| execution.catalog.compile());
         let loading = scope.spawn(load_key);
         let hashing = scope.spawn(own_digest);
-        let collected = collect_all(&execution, &attested, &documents, &cancel, output);
+        let collected = collect_all(&execution, &attested, &documents, cancel, output);
         let joined = "a part of the program panicked; this is a defect, please report it";
-        compiling.join().map_err(|_| Stop::failed(joined))?.map_err(Stop::usage)?;
+        compiling
+            .join()
+            .map_err(|_| Stop::failed(joined))?
+            .map_err(Stop::usage)?;
         let key = loading.join().map_err(|_| Stop::failed(joined))??;
         let binary = hashing.join().map_err(|_| Stop::failed(joined))?;
         Ok::<_, Stop>((collected?, key, binary))
@@ -91,21 +94,39 @@ pub(super) fn execute(
             commit: None,
         },
     };
-    let options = SealOptions { cancel: &cancel, threads: None };
-    let sealed =
-        bundle::seal(contents, &description, execution.previous, &key, execution.role, execution.out, &options)
-            .map_err(|error| match error {
-                SealError::Exists(_) | SealError::Role(_) | SealError::Id(_) => Stop::usage(error),
-                _ => Stop::failed(error),
-            })?;
+    let options = SealOptions {
+        cancel: &cancel,
+        threads: None,
+    };
+    let sealed = bundle::seal(
+        contents,
+        &description,
+        execution.previous,
+        &key,
+        execution.role,
+        execution.out,
+        &options,
+    )
+    .map_err(|error| match error {
+        SealError::Exists(_) | SealError::Role(_) | SealError::Id(_) => Stop::usage(error),
+        _ => Stop::failed(error),
+    })?;
     Ok(Outcome { assessment, sealed })
 }
 
 /// `2026-Q4-acme-20261123T090000Z`: sorts by period, and is a folder's name everywhere.
 fn bundle_id(execution: &Execution<'_>) -> String {
-    let organisation: String = slug(execution.organisation).to_lowercase().chars().take(24).collect();
+    let organisation: String = slug(execution.organisation)
+        .to_lowercase()
+        .chars()
+        .take(24)
+        .collect();
     let period: String = slug(&execution.period.label).chars().take(21).collect();
-    format!("{period}-{}-{}", organisation.trim_matches(['-', '.']), execution.as_of.format("%Y%m%dT%H%M%SZ"))
+    format!(
+        "{period}-{}-{}",
+        organisation.trim_matches(['-', '.']),
+        execution.as_of.format("%Y%m%dT%H%M%SZ")
+    )
 }
 
 /// Before anything is asked: a bundle is never overwritten.
@@ -122,38 +143,45 @@ fn read_attested(
     execution: &Execution<'_>,
     output: &Output,
 ) -> Result<(Attested, BTreeMap<String, Document>), Stop> {
-    let Some(folder) = execution.attestations else { return Ok((Attested::default(), BTreeMap::new())) };
+    let Some(folder) = execution.attestations else {
+        return Ok((Attested::default(), BTreeMap::new()));
+    };
     let (attested, documents) = collect::read_attestations(folder).map_err(|error| match error {
         DocumentError::Unreadable { .. } => Stop::failed(error),
         DocumentError::Problems(_) => Stop::usage(error),
     })?;
     for (control, id) in attested.controls() {
         if execution.catalog.control(control).is_none() {
-            output.warning(&format!("attestations/{id}.yaml names the control `{control}`, which the catalog lacks"));
+            output.warning(&format!(
+                "attestations/{id}.yaml names the control `{control}`, which the catalog lacks"
+            ));
         }
     }
     Ok((attested, documents))
 }
 
 /// A flag that Ctrl-C, and an order to end, set from now on.
-fn interruption() -> Result<Arc<AtomicBool>, Stop> {
+pub(super) fn interruption() -> Result<Arc<AtomicBool>, Stop> {
     let flag = Arc::new(AtomicBool::new(false));
     let setter = Arc::clone(&flag);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Stop::failed)?;
-    thread::spawn(move || runtime.block_on(async move {
-        ended().await;
-        setter.store(true, Ordering::SeqCst);
-        ended().await;
-        // Asked twice: whoever asks does not want to wait for tidying.
-        std::process::exit(super::Exit::Failed as i32);
-    }));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Stop::failed)?;
+    thread::spawn(move || {
+        runtime.block_on(async move {
+            ended().await;
+            setter.store(true, Ordering::SeqCst);
+        })
+    });
     Ok(flag)
 }
 
 /// Returns when the process is asked to end.
 async fn ended() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return std::future::pending().await;
     };
@@ -170,7 +198,10 @@ fn collect_all(
     cancel: &AtomicBool,
     output: &Output,
 ) -> Result<Vec<Collected>, Stop> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Stop::failed)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Stop::failed)?;
     let shared = Collecting {
         catalog: execution.catalog,
         attested,
@@ -191,9 +222,14 @@ fn collect_all(
                 (index, collected)
             }
         });
-        let mut done: Vec<_> = futures_util::stream::iter(asking).buffer_unordered(TARGETS_AT_ONCE).collect().await;
+        let mut done: Vec<_> = futures_util::stream::iter(asking)
+            .buffer_unordered(TARGETS_AT_ONCE)
+            .collect()
+            .await;
         done.sort_by_key(|(index, _)| *index);
-        done.into_iter().map(|(_, collected)| collected).collect::<Vec<_>>()
+        done.into_iter()
+            .map(|(_, collected)| collected)
+            .collect::<Vec<_>>()
     };
     let interrupted = async {
         while !cancel.load(Ordering::SeqCst) {
@@ -229,7 +265,9 @@ async fn collect_one(target: &Target, environment: &Environment, shared: &Collec
 
 fn progress(targets: usize) -> ProgressBar {
     let bar = ProgressBar::new(targets as u64);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} asked {pos} of {len} servers {wide_bar} {elapsed}") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{spinner} asked {pos} of {len} servers {wide_bar} {elapsed}")
+    {
         bar.set_style(style);
     }
     bar
@@ -275,7 +313,9 @@ fn judge(
             }
         })
         .collect();
-    let tally = targets.iter().fold(Tally::default(), |sum, target| sum.plus(target.summary.tally));
+    let tally = targets
+        .iter()
+        .fold(Tally::default(), |sum, target| sum.plus(target.summary.tally));
     Assessment {
         summary: Summary {
             format: record::FORMAT.to_owned(),
@@ -304,7 +344,10 @@ fn judge(
 
 fn operator(environment: &Environment) -> Operator {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    Operator { user: environment.user.clone().unwrap_or_default(), host: host.trim().to_owned() }
+    Operator {
+        user: environment.user.clone().unwrap_or_default(),
+        host: host.trim().to_owned(),
+    }
 }
 
 fn own_digest() -> Option<String> {
@@ -320,7 +363,8 @@ fn contents(
     documents: &BTreeMap<String, Document>,
 ) -> Result<Contents, Stop> {
     let mut contents = Contents::new();
-    let rendered = report::render(assessment, execution.catalog, execution.templates).map_err(Stop::failed)?;
+    let rendered =
+        report::render(assessment, execution.catalog, execution.templates).map_err(Stop::failed)?;
     let files = record::files(assessment, execution.profile)
         .into_iter()
         .chain(execution.catalog.files.clone())
@@ -331,11 +375,13 @@ fn contents(
     }
     let mut seen = std::collections::BTreeSet::new();
     for document in documents.values() {
-        let Document::Present { attachment, source } = document else { continue };
+        let Document::Present { attachment, source } = document else {
+            continue;
+        };
         if !seen.insert(&attachment.path) {
             continue;
         }
-        let sha256 = Digest::from_hex(&attachment.sha256).ok_or_else(|| Stop::failed("a digest is malformed"))?;
+        let sha256 = attachment.sha256.parse::<Digest>().map_err(Stop::failed)?;
         contents
             .insert_file(&attachment.path, source.clone(), sha256, attachment.size)
             .map_err(Stop::failed)?;

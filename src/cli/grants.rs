@@ -29,20 +29,28 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
 }
 
 /// The script. Run it as a superuser in the database that assessments connect to.
-fn script(catalog: &Catalog, role: &str) -> String {
+pub(super) fn script(catalog: &Catalog, role: &str) -> String {
     let quoted = collect::quoted(role);
     let literal = format!("'{}'", role.replace('\'', "''"));
     let authid = Need::Select("pg_catalog.pg_authid".to_owned());
     let needs: BTreeSet<Need> = collect::needs(catalog);
     let mut lines = vec![
         "-- A role for pgdossier that can see everything it needs and change nothing.".to_owned(),
-        "-- Run as a superuser, in the database that assessments connect to. Then set a password with".to_owned(),
+        "-- Run as a superuser, in the database that assessments connect to. Then set a password with"
+            .to_owned(),
         format!("-- \\password {role}, or let it in by certificate or peer in pg_hba.conf."),
         "BEGIN;".to_owned(),
-        format!("CREATE ROLE {quoted} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 8;"),
+        format!(
+            "CREATE ROLE {quoted} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 8;"
+        ),
         format!("ALTER ROLE {quoted} SET default_transaction_read_only = on;"),
     ];
-    lines.extend(needs.iter().filter(|need| **need != authid).map(|need| need.grant(&quoted)));
+    lines.extend(
+        needs
+            .iter()
+            .filter(|need| **need != authid)
+            .map(|need| need.grant(&quoted)),
+    );
     lines.push("-- Every database that allows connections is looked into.".to_owned());
     lines.push(format!(
         "DO $$ DECLARE name text; BEGIN
@@ -52,7 +60,10 @@ fn script(catalog: &Catalog, role: &str) -> String {
 END $$;"
     ));
     if needs.contains(&authid) {
-        lines.push("-- Tells what kind of password verifier each role has. The verifier itself stays in the server.".to_owned());
+        lines.push(
+            "-- Tells what kind of password verifier each role has. The verifier itself stays in the server."
+                .to_owned(),
+        );
         lines.push(format!(
             "CREATE SCHEMA pgdossier;
 REVOKE ALL ON SCHEMA pgdossier FROM PUBLIC;

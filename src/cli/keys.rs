@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Exit, Stop};
-use crate::sign::{PassphraseSource, PublicKey, SigningKey, Signer as _, write_private_key};
+use crate::sign::{PassphraseSource, PublicKey, Signer as _, SigningKey, write_private_key};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -36,7 +36,11 @@ pub(super) enum Verb {
 
 pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
     match verb {
-        Verb::New { out, passphrase_file, no_passphrase } => {
+        Verb::New {
+            out,
+            passphrase_file,
+            no_passphrase,
+        } => {
             if out.exists() {
                 return Err(Stop::usage(format!(
                     "`{}` exists already, and keys are never overwritten; choose another name",
@@ -65,7 +69,11 @@ pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
 }
 
 fn show(key: &PublicKey, output: &Output) {
-    output.note(&format!("key id {}\nfingerprint {}", key.keyid(), key.fingerprint()));
+    output.note(&format!(
+        "key id {}\nfingerprint {}",
+        key.keyid(),
+        key.fingerprint()
+    ));
     let json = json!({"keyid": key.keyid(), "public_key": key.to_pem(), "ssh": key.to_ssh(), "fingerprint": key.fingerprint()});
     output.result(&json, || key.to_pem());
 }

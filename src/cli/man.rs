@@ -17,7 +17,15 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
     std::fs::create_dir_all(&arguments.out)
         .and_then(|()| clap_mangen::generate_to(Cli::command(), &arguments.out))
-        .map_err(|error| Stop::failed(format!("cannot write manual pages to `{}`: {error}", arguments.out.display())))?;
-    output.note(&format!("wrote the manual pages to {}; read one with `man -l`", arguments.out.display()));
+        .map_err(|error| {
+            Stop::failed(format!(
+                "cannot write manual pages to `{}`: {error}",
+                arguments.out.display()
+            ))
+        })?;
+    output.note(&format!(
+        "wrote the manual pages to {}; read one with `man -l`",
+        arguments.out.display()
+    ));
     Ok(Exit::Good)
 }

@@ -26,11 +26,6 @@ impl Output {
         Self { format }
     }
 
-    /// Whether machines read standard output.
-    pub(super) fn is_json(&self) -> bool {
-        self.format == Format::Json
-    }
-
     /// Prints a result: text line by line, or the value as JSON.
     pub(super) fn result(&self, value: &impl Serialize, text: impl FnOnce() -> String) {
         match self.format {

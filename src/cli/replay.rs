@@ -25,14 +25,20 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
     let bundle = open_bundle(&arguments.bundle)?;
     let (catalog, assessment, profile) = read_records(&bundle)?;
-    catalog.compile().map_err(|problems| Stop { exit: Exit::Invalid, message: problems.to_string() })?;
+    catalog.compile().map_err(|problems| Stop {
+        exit: Exit::Invalid,
+        message: problems.to_string(),
+    })?;
     let mut differing = Vec::new();
     let (mut populations, mut findings) = (0, 0);
     for target in &assessment.targets {
         for (name, evidence) in &target.evidence {
             populations += 1;
             if let Err(reason) = derive_again(evidence, target, &assessment, &catalog) {
-                differing.push(format!("{}: {reason}", record::evidence_path(&target.summary.id, name)));
+                differing.push(format!(
+                    "{}: {reason}",
+                    record::evidence_path(&target.summary.id, name)
+                ));
             }
         }
         let again = judge_again(target, &catalog, &profile);
@@ -51,7 +57,11 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
         }
     });
     output.note("who sealed the bundle was not checked: use `pgdossier verify`");
-    Ok(if differing.is_empty() { Exit::Good } else { Exit::Invalid })
+    Ok(if differing.is_empty() {
+        Exit::Good
+    } else {
+        Exit::Invalid
+    })
 }
 
 /// Derives a population from its raw tables again. One that was given by the source itself has only its digest.
@@ -71,7 +81,10 @@ fn derive_again(
     let collector = collect::collector(&provenance.collector)
         .ok_or_else(|| format!("this program has no collector `{}`", provenance.collector))?;
     if collector.version() != provenance.collector_version {
-        return Err(format!("it was collected by another version of `{}`", provenance.collector));
+        return Err(format!(
+            "it was collected by another version of `{}`",
+            provenance.collector
+        ));
     }
     let context = Deriving {
         arguments: &provenance.arguments,

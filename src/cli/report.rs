@@ -39,20 +39,35 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
                 .map_err(|error| Stop::failed(format!("cannot write `{}`: {error}", path.display())))?;
         }
     }
-    let differing: Vec<&String> =
-        files.iter().filter(|(path, bytes)| bundle.read(path).ok().as_ref() != Some(bytes)).map(|(path, _)| path).collect();
-    let json = json!({"identical": differing.is_empty(), "same_templates": same_templates, "differing": differing});
+    let differing: Vec<&String> = files
+        .iter()
+        .filter(|(path, bytes)| bundle.read(path).ok().as_ref() != Some(bytes))
+        .map(|(path, _)| path)
+        .collect();
+    let json =
+        json!({"identical": differing.is_empty(), "same_templates": same_templates, "differing": differing});
     output.result(&json, || {
         if differing.is_empty() {
-            format!("{} files rendered again, each identical with the sealed one", files.len())
+            format!(
+                "{} files rendered again, each identical with the sealed one",
+                files.len()
+            )
         } else {
-            let why = if same_templates { "" } else { " (the templates are not those that it was rendered with)" };
+            let why = if same_templates {
+                ""
+            } else {
+                " (the templates are not those that it was rendered with)"
+            };
             let list: Vec<&str> = differing.iter().map(|path| path.as_str()).collect();
             format!("these differ from the sealed ones{why}: {}", list.join(", "))
         }
     });
     output.note("who sealed the bundle was not checked: use `pgdossier verify`");
-    Ok(if differing.is_empty() || !same_templates { Exit::Good } else { Exit::Invalid })
+    Ok(if differing.is_empty() || !same_templates {
+        Exit::Good
+    } else {
+        Exit::Invalid
+    })
 }
 
 /// Writes through a temporary file, so that a report is whole or absent.

@@ -37,7 +37,14 @@ pub(super) enum Verb {
 }
 
 pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
-    let Verb::Init { key, owner, role, valid_from, valid_until, out } = verb;
+    let Verb::Init {
+        key,
+        owner,
+        role,
+        valid_from,
+        valid_until,
+        out,
+    } = verb;
     let key = PublicKey::load(key).map_err(Stop::usage)?;
     let from = valid_from.unwrap_or_else(Utc::now);
     let until = valid_until.unwrap_or_else(|| from.checked_add_days(Days::new(730)).unwrap_or(from));

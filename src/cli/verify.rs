@@ -53,5 +53,9 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     };
     let verification = bundle::verify(&arguments.bundle, &policy, &options).map_err(Stop::failed)?;
     output.result(&verification, || verification.to_string());
-    Ok(if verification.verdict == Verdict::Invalid { Exit::Invalid } else { Exit::Good })
+    Ok(if verification.verdict == Verdict::Invalid {
+        Exit::Invalid
+    } else {
+        Exit::Good
+    })
 }

@@ -161,15 +161,30 @@ impl From<Status> for StatusView {
             Status::NotEvaluated => ("not evaluated", "?"),
             Status::NotApplicable => ("not applicable", "–"),
         };
-        Self { word: status.word(), text, glyph }
+        Self {
+            word: status.word(),
+            text,
+            glyph,
+        }
     }
 }
 
 impl From<Tally> for TallyView {
     fn from(tally: Tally) -> Self {
-        let Tally { satisfied, not_satisfied, not_evaluated, not_applicable } = tally;
+        let Tally {
+            satisfied,
+            not_satisfied,
+            not_evaluated,
+            not_applicable,
+        } = tally;
         let total = satisfied + not_satisfied + not_evaluated + not_applicable;
-        Self { satisfied, not_satisfied, not_evaluated, not_applicable, total }
+        Self {
+            satisfied,
+            not_satisfied,
+            not_evaluated,
+            not_applicable,
+            total,
+        }
     }
 }
 
@@ -177,11 +192,20 @@ impl Model {
     /// The report of all targets, or of one.
     pub(super) fn new(assessment: &Assessment, catalog: &Catalog, only: Option<&str>) -> Self {
         let summary = &assessment.summary;
-        let targets: Vec<&TargetRecord> =
-            assessment.targets.iter().filter(|target| only.is_none_or(|id| target.summary.id == id)).collect();
-        let tally = targets.iter().fold(Tally::default(), |sum, target| sum.plus(target.summary.tally));
+        let targets: Vec<&TargetRecord> = assessment
+            .targets
+            .iter()
+            .filter(|target| only.is_none_or(|id| target.summary.id == id))
+            .collect();
+        let tally = targets
+            .iter()
+            .fold(Tally::default(), |sum, target| sum.plus(target.summary.tally));
         let statements = statement::statements(&targets);
-        let expiring = statements.iter().filter(|statement| statement.needs_attention()).cloned().collect();
+        let expiring = statements
+            .iter()
+            .filter(|statement| statement.needs_attention())
+            .cloned()
+            .collect();
         Self {
             organisation: summary.organisation.clone(),
             period: summary.period.label.clone(),
@@ -198,14 +222,20 @@ impl Model {
             controls: summary.definitions.controls,
             one_target: targets.len() == 1,
             tally: tally.into(),
-            targets: targets.iter().map(|target| target_view(&target.summary)).collect(),
+            targets: targets
+                .iter()
+                .map(|target| target_view(&target.summary))
+                .collect(),
             attention: attention(&targets, Status::NotSatisfied),
             unseen: attention(&targets, Status::NotEvaluated),
             remedies: targets.iter().filter_map(|target| remedy(target)).collect(),
             expiring,
             chapters: chapters(&targets, catalog),
             statements,
-            evidence: targets.iter().flat_map(|target| evidence::views(target)).collect(),
+            evidence: targets
+                .iter()
+                .flat_map(|target| evidence::views(target))
+                .collect(),
         }
     }
 }
@@ -219,9 +249,18 @@ fn target_view(target: &TargetSummary) -> TargetView {
             (text("Transport"), server.transport.clone()),
             (text("Role"), server.role.clone()),
             (text("First database"), server.database.clone()),
-            (text("System identifier"), server.system_identifier.clone().unwrap_or_else(|| text("not visible"))),
+            (
+                text("System identifier"),
+                server
+                    .system_identifier
+                    .clone()
+                    .unwrap_or_else(|| text("not visible")),
+            ),
             (text("Platform"), server.platform.clone()),
-            (text("Recovery"), text(if server.standby { "standby" } else { "primary" })),
+            (
+                text("Recovery"),
+                text(if server.standby { "standby" } else { "primary" }),
+            ),
         ];
     }
     TargetView {
@@ -229,9 +268,10 @@ fn target_view(target: &TargetSummary) -> TargetView {
         connection: target.connection.clone(),
         tags: target.tags.clone(),
         site: target.site.clone(),
-        version: target.server.as_ref().map(|server| {
-            server.version.split(" on ").next().unwrap_or_default().to_owned()
-        }),
+        version: target
+            .server
+            .as_ref()
+            .map(|server| server.version.split(" on ").next().unwrap_or_default().to_owned()),
         facts,
         failure: target.failure.clone(),
         warnings: target.warnings.clone(),
@@ -247,7 +287,12 @@ fn anchor(target: &str, control: &str) -> String {
 fn attention(targets: &[&TargetRecord], status: Status) -> Vec<Attention> {
     let mut found: Vec<(&Finding, &str)> = targets
         .iter()
-        .flat_map(|target| target.findings.iter().map(|finding| (finding, target.summary.id.as_str())))
+        .flat_map(|target| {
+            target
+                .findings
+                .iter()
+                .map(|finding| (finding, target.summary.id.as_str()))
+        })
         .filter(|(finding, _)| finding.status == status)
         .collect();
     found.sort_by_key(|(finding, _)| finding.severity);
@@ -269,17 +314,27 @@ fn attention(targets: &[&TargetRecord], status: Status) -> Vec<Attention> {
 }
 
 fn remedy(target: &TargetRecord) -> Option<Remedy> {
-    let mut lines: Vec<String> = target.findings.iter().flat_map(|finding| finding.missing.clone()).collect();
+    let mut lines: Vec<String> = target
+        .findings
+        .iter()
+        .flat_map(|finding| finding.missing.clone())
+        .collect();
     lines.sort();
     lines.dedup();
-    (!lines.is_empty()).then(|| Remedy { target: target.summary.id.clone(), lines })
+    (!lines.is_empty()).then(|| Remedy {
+        target: target.summary.id.clone(),
+        lines,
+    })
 }
 
 fn chapters(targets: &[&TargetRecord], catalog: &Catalog) -> Vec<ChapterView> {
     let mut findings: BTreeMap<&str, Vec<(&TargetRecord, &Finding)>> = BTreeMap::new();
     for target in targets {
         for finding in &target.findings {
-            findings.entry(&finding.control).or_default().push((target, finding));
+            findings
+                .entry(&finding.control)
+                .or_default()
+                .push((target, finding));
         }
     }
     catalog
@@ -292,11 +347,19 @@ fn chapters(targets: &[&TargetRecord], catalog: &Catalog) -> Vec<ChapterView> {
                 .sections
                 .iter()
                 .map(|section| {
-                    let own: Vec<&Control> =
-                        catalog.controls.iter().filter(|control| control.section == section.id).collect();
+                    let own: Vec<&Control> = catalog
+                        .controls
+                        .iter()
+                        .filter(|control| control.section == section.id)
+                        .collect();
                     let worst = |only: Option<&str>| {
-                        let all = targets.iter().filter(|target| only.is_none_or(|id| target.summary.id == id));
-                        worst_status(all.flat_map(|target| &target.findings).filter(|f| f.section == section.id))
+                        let all = targets
+                            .iter()
+                            .filter(|target| only.is_none_or(|id| target.summary.id == id));
+                        worst_status(
+                            all.flat_map(|target| &target.findings)
+                                .filter(|f| f.section == section.id),
+                        )
                     };
                     SectionView {
                         id: section.id.clone(),
@@ -304,7 +367,10 @@ fn chapters(targets: &[&TargetRecord], catalog: &Catalog) -> Vec<ChapterView> {
                         title: section.title.clone(),
                         summary: section.summary.clone(),
                         status: worst(None).into(),
-                        per_target: targets.iter().map(|target| worst(Some(&target.summary.id)).into()).collect(),
+                        per_target: targets
+                            .iter()
+                            .map(|target| worst(Some(&target.summary.id)).into())
+                            .collect(),
                         controls: own
                             .into_iter()
                             .map(|control| control_view(control, findings.get(control.id.as_str())))
@@ -318,7 +384,10 @@ fn chapters(targets: &[&TargetRecord], catalog: &Catalog) -> Vec<ChapterView> {
 
 /// The gravest status: exceptions, then what was not seen, then good ones; no finding at all is not evaluated.
 fn worst_status<'a>(findings: impl Iterator<Item = &'a Finding>) -> Status {
-    findings.map(|finding| finding.status).min().unwrap_or(Status::NotEvaluated)
+    findings
+        .map(|finding| finding.status)
+        .min()
+        .unwrap_or(Status::NotEvaluated)
 }
 
 fn control_view(control: &Control, findings: Option<&Vec<(&TargetRecord, &Finding)>>) -> ControlView {
@@ -331,11 +400,21 @@ fn control_view(control: &Control, findings: Option<&Vec<(&TargetRecord, &Findin
         remediation: control.remediation.clone(),
         population: control.population.clone(),
         expectation: control.expect.source.trim().to_owned(),
-        filter: control.filter.as_ref().map(|filter| filter.source.trim().to_owned()),
+        filter: control
+            .filter
+            .as_ref()
+            .map(|filter| filter.source.trim().to_owned()),
         file: control.file.clone(),
-        references: control.references.iter().map(|(name, numbers)| (name.clone(), numbers.join(", "))).collect(),
+        references: control
+            .references
+            .iter()
+            .map(|(name, numbers)| (name.clone(), numbers.join(", ")))
+            .collect(),
         status: worst_status(findings.iter().map(|(_, finding)| *finding)).into(),
-        findings: findings.iter().map(|(target, finding)| finding_view(target, finding)).collect(),
+        findings: findings
+            .iter()
+            .map(|(target, finding)| finding_view(target, finding))
+            .collect(),
     }
 }
 
@@ -352,14 +431,27 @@ fn finding_view(target: &TargetRecord, finding: &Finding) -> FindingView {
             .exceptions
             .iter()
             .take(SHOWN)
-            .map(|exception| ExceptionView { line: exception.line, text: exception.text.clone() })
+            .map(|exception| ExceptionView {
+                line: exception.line,
+                text: exception.text.clone(),
+            })
             .collect(),
         more: finding.exceptions.len().saturating_sub(SHOWN),
         missing: finding.missing.clone(),
-        parameters: finding.parameters.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
+        parameters: finding
+            .parameters
+            .iter()
+            .map(|(name, value)| (name.clone(), value.to_string()))
+            .collect(),
         decided_by: finding.decided_by.clone(),
         evidence: finding.evidence.clone(),
-        evidence_anchor: finding.evidence.as_ref().map(|evidence| evidence::anchor(id, evidence)),
-        evidence_file: finding.evidence.as_ref().map(|evidence| record::evidence_path(id, evidence)),
+        evidence_anchor: finding
+            .evidence
+            .as_ref()
+            .map(|evidence| evidence::anchor(id, evidence)),
+        evidence_file: finding
+            .evidence
+            .as_ref()
+            .map(|evidence| record::evidence_path(id, evidence)),
     }
 }

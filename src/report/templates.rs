@@ -68,7 +68,11 @@ impl Templates {
         let mut sources = embedded();
         for entry in std::fs::read_dir(folder).map_err(unreadable(folder))? {
             let path = entry.map_err(unreadable(folder))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if !sources.contains_key(&name) {
                 let known = sources.keys().cloned().collect::<Vec<_>>().join(", ");
                 return Err(TemplateError::Unknown { name, known });
@@ -83,7 +87,9 @@ impl Templates {
             let mut tera = Tera::new();
             tera.autoescape_on(suffixes.iter().map(|suffix| (*suffix).to_owned()));
             tera.set_escape_fn(escape);
-            let own = sources.iter().filter(|(name, _)| suffixes.iter().any(|suffix| name.ends_with(suffix)));
+            let own = sources
+                .iter()
+                .filter(|(name, _)| suffixes.iter().any(|suffix| name.ends_with(suffix)));
             tera.add_raw_templates(own.map(|(name, source)| (name.clone(), source.clone())))
                 .map_err(|error| TemplateError::Syntax(error.to_string()))?;
             Ok::<_, TemplateError>(tera)
@@ -93,7 +99,9 @@ impl Templates {
             list.extend_from_slice(format!("{name}\0{}\n", sha256_hex(source.as_bytes())).as_bytes());
         }
         Ok(Self {
-            html: engine(&[".html", ".css"], |text, out| out.write_all(escape::html(text).as_bytes()))?,
+            html: engine(&[".html", ".css"], |text, out| {
+                out.write_all(escape::html(text).as_bytes())
+            })?,
             markdown: engine(&[".md"], |text, out: &mut dyn Write| {
                 out.write_all(escape::markdown(text).as_bytes())
             })?,
@@ -107,7 +115,11 @@ impl Templates {
     }
 
     pub(super) fn engine(&self, name: &str) -> &Tera {
-        if name.ends_with(".md") { &self.markdown } else { &self.html }
+        if name.ends_with(".md") {
+            &self.markdown
+        } else {
+            &self.html
+        }
     }
 }
 
@@ -115,7 +127,10 @@ fn embedded() -> BTreeMap<String, String> {
     Embedded::iter()
         .filter_map(|name| {
             let file = Embedded::get(&name)?;
-            Some((name.into_owned(), String::from_utf8_lossy(&file.data).into_owned()))
+            Some((
+                name.into_owned(),
+                String::from_utf8_lossy(&file.data).into_owned(),
+            ))
         })
         .collect()
 }

@@ -44,7 +44,11 @@ pub(super) fn anchor(target: &str, evidence: &str) -> String {
 }
 
 pub(super) fn views(target: &TargetRecord) -> Vec<EvidenceView> {
-    target.evidence.values().map(|evidence| view(&target.summary.id, &evidence.provenance)).collect()
+    target
+        .evidence
+        .values()
+        .map(|evidence| view(&target.summary.id, &evidence.provenance))
+        .collect()
 }
 
 fn view(target: &str, provenance: &Provenance) -> EvidenceView {
@@ -52,7 +56,10 @@ fn view(target: &str, provenance: &Provenance) -> EvidenceView {
         anchor: anchor(target, &provenance.name),
         target: target.to_owned(),
         name: provenance.name.clone(),
-        collector: format!("{} (version {})", provenance.collector, provenance.collector_version),
+        collector: format!(
+            "{} (version {})",
+            provenance.collector, provenance.collector_version
+        ),
         rows: provenance.rows,
         sha256: provenance.sha256.clone(),
         file: record::evidence_path(target, &provenance.name),
@@ -85,7 +92,10 @@ fn view(target: &str, provenance: &Provenance) -> EvidenceView {
 fn queries(queries: &[Query]) -> Vec<QueryView> {
     let mut views: Vec<QueryView> = Vec::new();
     for query in queries {
-        match views.iter_mut().find(|view| view.table == query.table && view.sql_sha256 == query.sql_sha256) {
+        match views
+            .iter_mut()
+            .find(|view| view.table == query.table && view.sql_sha256 == query.sql_sha256)
+        {
             Some(view) => {
                 view.databases.push(query.database.clone());
                 view.snapshots.push(query.snapshot.clone());

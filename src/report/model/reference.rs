@@ -74,13 +74,25 @@ fn control_reference(control: &Control) -> ControlReference {
         rationale: control.rationale.clone(),
         remediation: control.remediation.clone(),
         population: control.population.clone(),
-        collector: control.evidence.first().map(|request| request.collector.clone()).unwrap_or_default(),
+        collector: control
+            .evidence
+            .first()
+            .map(|request| request.collector.clone())
+            .unwrap_or_default(),
         when_empty: serde_json::to_value(control.when_empty)
             .ok()
             .and_then(|word| word.as_str().map(str::to_owned))
             .unwrap_or_default(),
-        references: control.references.iter().map(|(name, numbers)| (name.clone(), numbers.join(", "))).collect(),
-        parameters: control.parameters.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
+        references: control
+            .references
+            .iter()
+            .map(|(name, numbers)| (name.clone(), numbers.join(", ")))
+            .collect(),
+        parameters: control
+            .parameters
+            .iter()
+            .map(|(name, value)| (name.clone(), value.to_string()))
+            .collect(),
         rule: markdown_block(&rule).replacen("sql\n", "cel\n", 1),
     }
 }

@@ -57,10 +57,13 @@ pub(super) fn statements(targets: &[&TargetRecord]) -> Vec<StatementView> {
             }
             for row in &evidence.table.rows {
                 let view = view(kind, row);
-                let index = views.iter().position(|known| known.id == view.id).unwrap_or_else(|| {
-                    views.push(view);
-                    views.len() - 1
-                });
+                let index = views
+                    .iter()
+                    .position(|known| known.id == view.id)
+                    .unwrap_or_else(|| {
+                        views.push(view);
+                        views.len() - 1
+                    });
                 if let Some(known) = views.get_mut(index) {
                     add(&mut known.controls, name);
                     add(&mut known.targets, &target.summary.id);
@@ -81,32 +84,55 @@ fn add(list: &mut Vec<String>, item: &str) {
 fn view(kind: &str, row: &Row) -> StatementView {
     let text = |column: &str| match row.get(column) {
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
+        Some(Value::Array(items)) => items
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(", "),
         Some(Value::Null) | None => String::new(),
         Some(other) => other.to_string(),
     };
     let joined = |columns: &[&str]| {
-        let parts: Vec<String> = columns.iter().map(|column| text(column)).filter(|part| !part.is_empty()).collect();
+        let parts: Vec<String> = columns
+            .iter()
+            .map(|column| text(column))
+            .filter(|part| !part.is_empty())
+            .collect();
         parts.join(", ")
     };
     let (who, when, summary, labels): (_, _, _, &[(&str, &str)]) = if kind == "attestation" {
         let who = joined(&["performed_by", "performed_by_role", "performed_by_organisation"]);
-        (who, text("performed_at"), text("statement"), &[
-            ("Answer", "answer"),
-            ("Method", "method"),
-            ("Reviewer", "reviewer"),
-            ("Valid from", "valid_from"),
-        ])
+        (
+            who,
+            text("performed_at"),
+            text("statement"),
+            &[
+                ("Answer", "answer"),
+                ("Method", "method"),
+                ("Reviewer", "reviewer"),
+                ("Valid from", "valid_from"),
+            ],
+        )
     } else {
-        let summary = format!("{} of {}, number {}", text("scheme"), text("provider"), text("number"));
-        (text("issuer"), format!("{} to {}", text("period_from"), text("period_to")), summary, &[
-            ("Covers the period", "covers_period"),
-            ("Days not covered", "days_uncovered"),
-            ("Sites", "sites"),
-            ("Exceptions noted by the issuer", "exceptions_noted"),
-            ("Reviewed by", "reviewed_by"),
-            ("Reviewed at", "reviewed_at"),
-        ])
+        let summary = format!(
+            "{} of {}, number {}",
+            text("scheme"),
+            text("provider"),
+            text("number")
+        );
+        (
+            text("issuer"),
+            format!("{} to {}", text("period_from"), text("period_to")),
+            summary,
+            &[
+                ("Covers the period", "covers_period"),
+                ("Days not covered", "days_uncovered"),
+                ("Sites", "sites"),
+                ("Exceptions noted by the issuer", "exceptions_noted"),
+                ("Reviewed by", "reviewed_by"),
+                ("Reviewed at", "reviewed_at"),
+            ],
+        )
     };
     StatementView {
         id: text("id"),
