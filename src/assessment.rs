@@ -141,3 +141,78 @@ pub struct Assessment {
     /// The targets, in the summary's order.
     pub targets: Vec<TargetRecord>,
 }
+
+impl Period {
+    /// Parses `2026-Q4`, `2026-11`, `2026` or `2026-10-01/2026-12-31`.
+    ///
+    /// # Errors
+    /// What to write instead.
+    pub fn parse(label: &str) -> Result<Self, String> {
+        let (from, to) = days(label).ok_or_else(|| {
+            format!("`{label}` is not a period; write 2026-Q4, 2026-11, 2026 or 2026-10-01/2026-12-31")
+        })?;
+        if to < from {
+            return Err(format!("the period `{label}` ends before it begins"));
+        }
+        Ok(Self {
+            label: label.to_owned(),
+            from,
+            to,
+        })
+    }
+}
+
+fn days(label: &str) -> Option<(NaiveDate, NaiveDate)> {
+    if let Some((from, to)) = label.split_once('/') {
+        return Some((from.parse().ok()?, to.parse().ok()?));
+    }
+    let (year, rest) = label.split_once('-').unwrap_or((label, ""));
+    if year.len() != 4 {
+        return None;
+    }
+    let year: i32 = year.parse().ok()?;
+    let (first, months) = match (rest, rest.strip_prefix('Q')) {
+        ("", _) => (1, 12),
+        (_, Some(quarter)) => (
+            quarter.parse::<u32>().ok().filter(|q| (1..=4).contains(q))? * 3 - 2,
+            3,
+        ),
+        (month, None) if month.len() == 2 => (month.parse().ok()?, 1),
+        _ => return None,
+    };
+    let from = NaiveDate::from_ymd_opt(year, first, 1)?;
+    let to = from.checked_add_months(chrono::Months::new(months))?.pred_opt()?;
+    Some((from, to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_have_their_first_and_last_day() {
+        for (label, from, to) in [
+            ("2026-Q4", "2026-10-01", "2026-12-31"),
+            ("2024-02", "2024-02-01", "2024-02-29"),
+            ("2026", "2026-01-01", "2026-12-31"),
+            ("2026-11-15/2027-01-14", "2026-11-15", "2027-01-14"),
+        ] {
+            let period = Period::parse(label).unwrap();
+            assert_eq!(
+                (period.from.to_string().as_str(), period.to.to_string().as_str()),
+                (from, to)
+            );
+        }
+        for wrong in [
+            "2026-Q5",
+            "26-Q1",
+            "Q4",
+            "2026-13",
+            "2026-1",
+            "2026-12-31/2026-01-01",
+            "",
+        ] {
+            assert!(Period::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

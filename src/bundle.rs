@@ -1,1 +1,35 @@
 //! The sealed folder and archive that an auditor receives.
+
+mod archive;
+mod chain;
+mod contents;
+mod digest;
+mod failure;
+mod hand_check;
+mod integrity;
+mod json;
+mod layout;
+mod limits;
+mod manifest;
+mod merkle;
+mod parallel;
+mod path;
+mod reader;
+mod seal;
+mod statement;
+mod store;
+mod verification;
+mod verify;
+
+pub use chain::Chain;
+pub use contents::Contents;
+pub use digest::Digest;
+pub use failure::Failure;
+pub use limits::Limits;
+pub use merkle::{TreeHead, tree_head_of_lines};
+pub use path::{PathProblem, check_path};
+pub use reader::{BundleReader, IntactBundle, ReadError};
+pub use seal::{SealError, SealOptions, Sealed, seal};
+pub use statement::{Description, ManifestTree, PREDICATE_TYPE, Predicate, StatedSigner, Statement, Tool};
+pub use verification::{Check, Outcome, Verdict, Verification, VerifiedSigner};
+pub use verify::{VerifyError, VerifyOptions, verify};

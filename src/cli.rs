@@ -1,1 +1,131 @@
 //! The command line: one file a verb.
+
+mod arguments;
+mod assess;
+mod completions;
+mod controls;
+mod demo;
+mod execution;
+mod grants;
+mod keys;
+mod man;
+mod output;
+mod replay;
+mod report;
+mod trust;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::output::Output;
+
+/// How a run ended. DESIGN: 3 outranks 4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Satisfied, or valid.
+    Good = 0,
+    /// The tool failed.
+    Failed = 1,
+    /// It was used wrongly: arguments, or files that the user wrote.
+    Usage = 2,
+    /// Exceptions were found.
+    Exceptions = 3,
+    /// Something was not evaluated.
+    NotEvaluated = 4,
+    /// Verification failed.
+    Invalid = 5,
+}
+
+/// Why a verb did not do its work.
+#[derive(Debug)]
+pub struct Stop {
+    exit: Exit,
+    message: String,
+}
+
+impl Stop {
+    fn failed(message: impl ToString) -> Self {
+        Self {
+            exit: Exit::Failed,
+            message: message.to_string(),
+        }
+    }
+
+    fn usage(message: impl ToString) -> Self {
+        Self {
+            exit: Exit::Usage,
+            message: message.to_string(),
+        }
+    }
+}
+
+/// Compliance evidence for PostgreSQL: collected read-only, judged control by control, rendered for people, and sealed
+/// in a signed bundle that an auditor can check without trusting whoever made it.
+#[derive(Debug, Parser)]
+#[command(name = "pgdossier", version, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 satisfied or valid; 1 the tool failed; 2 usage; 3 exceptions found; \
+4 something was not evaluated; 5 verification failed."
+)]
+pub struct Cli {
+    /// What standard output holds; progress and messages go to standard error.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    format: output::Format,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Assess PostgreSQL servers: collect, judge, render, seal and sign.
+    Assess(assess::Arguments),
+    /// Verify a bundle against what you trust.
+    Verify(verify::Arguments),
+    /// Make keys and show their public half.
+    #[command(subcommand)]
+    Keys(keys::Verb),
+    /// Write a trust policy: whose signatures you accept, for what.
+    #[command(subcommand)]
+    Trust(trust::Verb),
+    /// List, show and check controls.
+    #[command(subcommand)]
+    Controls(controls::Verb),
+    /// Print the SQL for a least-privilege role that can see everything needed.
+    Grants(grants::Arguments),
+    /// Render a bundle's report again, and compare it with the sealed one.
+    Report(report::Arguments),
+    /// Judge a bundle's evidence again, without a database, and compare with the sealed findings.
+    Replay(replay::Arguments),
+    /// See it work: two throwaway servers, one weak and one hardened, assessed as one.
+    Demo(demo::Arguments),
+    /// Print a completion script for a shell.
+    Completions(completions::Arguments),
+    /// Write the manual pages.
+    Man(man::Arguments),
+}
+
+/// Parses the arguments, runs the verb and tells how it ended.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.format);
+    let result = match cli.verb {
+        Verb::Assess(arguments) => assess::run(&arguments, &output),
+        Verb::Verify(arguments) => verify::run(&arguments, &output),
+        Verb::Keys(verb) => keys::run(&verb, &output),
+        Verb::Trust(verb) => trust::run(&verb, &output),
+        Verb::Controls(verb) => controls::run(&verb, &output),
+        Verb::Grants(arguments) => grants::run(&arguments, &output),
+        Verb::Report(arguments) => report::run(&arguments, &output),
+        Verb::Replay(arguments) => replay::run(&arguments, &output),
+        Verb::Demo(arguments) => demo::run(&arguments, &output),
+        Verb::Completions(arguments) => completions::run(&arguments, &output),
+        Verb::Man(arguments) => man::run(&arguments, &output),
+    };
+    let exit = result.unwrap_or_else(|stop| {
+        output.error(&stop.message);
+        stop.exit
+    });
+    ExitCode::from(exit as u8)
+}

@@ -1,1 +1,225 @@
 //! Gathers evidence; never judges.
+//!
+//! A collector says which questions it puts to a server (`questions`) and how its population follows from the answers
+//! (`derive`, pure). Asking is the same for all of them and lives in `gather`, so that a replay can derive again from
+//! what was answered.
+
+mod attestation;
+mod certificate;
+mod documents;
+mod gather;
+mod hba;
+mod identity;
+mod mask;
+mod password_verifiers;
+mod plan;
+mod session;
+mod settings;
+mod sql;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+pub use documents::{Document, DocumentError, parse as parse_attestations, read_folder as read_attestations};
+pub use gather::{Collected, Collecting, collect};
+pub use plan::{Plan, PlannedEvidence};
+
+use crate::assessment::Period;
+use crate::attestation::Attested;
+use crate::control::{Catalog, CollectorContract, Scope, TargetFacts};
+use crate::evidence::{Need, ServerIdentity, Table};
+
+/// All collectors. A file in `collect/` that gathers one kind of evidence has its line here.
+pub const COLLECTORS: &[&dyn Collector] = &[
+    &attestation::Attestations,
+    &certificate::Certificates,
+    &hba::Hba,
+    &password_verifiers::PasswordVerifiers,
+    &settings::Settings,
+    &sql::Sql,
+];
+
+/// Code that gathers one kind of evidence as a table.
+pub trait Collector: Sync {
+    /// Its name, as controls write it.
+    fn name(&self) -> &'static str;
+
+    /// Raised whenever its rows change their meaning.
+    fn version(&self) -> u32;
+
+    /// Checks its arguments and tells the columns of its population.
+    ///
+    /// # Errors
+    /// What is wrong with the arguments and how to write them.
+    fn columns(&self, arguments: &Value, catalog: &Catalog) -> Result<Vec<String>, String>;
+
+    /// The name of the evidence that a control gets; controls with the same name share it.
+    fn evidence_name(&self, _arguments: &Value, _control: &str) -> String {
+        self.name().to_owned()
+    }
+
+    /// What it asks a server; nothing for collectors that read files.
+    fn questions(&self, _arguments: &Value, _catalog: &Catalog, _asked: &Asked<'_>) -> Vec<Question> {
+        Vec::new()
+    }
+
+    /// The raw tables that it takes from files; none for collectors that ask a server.
+    fn read(&self, _reading: &Reading<'_>) -> Option<Read> {
+        None
+    }
+
+    /// The population that follows from raw tables: pure, so that a replay gives the same.
+    ///
+    /// # Errors
+    /// What the raw tables lack.
+    fn derive(&self, raw: &BTreeMap<String, Table>, context: &Deriving<'_>) -> Result<Table, String>;
+}
+
+/// What is known of the server when questions are chosen.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Who it says it is.
+    pub server: &'a ServerIdentity,
+    /// Whether `pgdossier.password_verifiers()` exists, belongs to a superuser and may be executed.
+    pub verifier_function: bool,
+}
+
+/// One question to a server.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// The raw table that its answer fills.
+    pub table: String,
+    /// Where it is asked.
+    pub scope: Scope,
+    /// One SELECT.
+    pub sql: String,
+    /// The columns that must come back, in order.
+    pub columns: Vec<String>,
+    /// What a complete answer needs, and the columns of the population that cannot be believed without it
+    /// (none named: all rows).
+    pub needs: Vec<(Need, Vec<String>)>,
+}
+
+/// What collectors that read files get.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// The control that asks.
+    pub control: &'a str,
+    /// The target that it asks about.
+    pub target: &'a str,
+    /// Everything attested.
+    pub attested: &'a Attested,
+    /// Documents by the path that a file refers to them with.
+    pub documents: &'a BTreeMap<String, Document>,
+}
+
+/// What a collector took from files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read {
+    /// The raw table.
+    pub table: Table,
+    /// What there should have been, when there is nothing.
+    pub missing: Option<(String, String)>,
+}
+
+/// What a derivation may depend on besides raw tables.
+#[derive(Debug, Clone, Copy)]
+pub struct Deriving<'a> {
+    /// The collector's arguments.
+    pub arguments: &'a Value,
+    /// The catalog, for shared queries.
+    pub catalog: &'a Catalog,
+    /// The assessment's clock.
+    pub as_of: DateTime<Utc>,
+    /// The assessment's period.
+    pub period: &'a Period,
+    /// The target's site, from the inventory.
+    pub site: Option<&'a str>,
+}
+
+/// Time limits towards a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// For one statement.
+    pub statement: Duration,
+    /// For waiting on a lock.
+    pub lock: Duration,
+    /// Connections to one server at a time.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            statement: Duration::from_secs(30),
+            lock: Duration::from_secs(2),
+            connections: 4,
+        }
+    }
+}
+
+/// The collector with this name.
+pub fn collector(name: &str) -> Option<&'static dyn Collector> {
+    COLLECTORS
+        .iter()
+        .copied()
+        .find(|collector| collector.name() == name)
+}
+
+/// What lint must know of the collectors.
+pub fn contracts() -> Vec<CollectorContract> {
+    COLLECTORS
+        .iter()
+        .map(|collector| CollectorContract {
+            name: collector.name(),
+            columns: Box::new(|arguments, catalog| collector.columns(arguments, catalog)),
+        })
+        .collect()
+}
+
+/// What decides which controls apply, once the server has said who it is.
+pub fn facts(server: Option<&ServerIdentity>) -> TargetFacts {
+    TargetFacts {
+        major: server.map(ServerIdentity::major),
+        platform: server.map(|server| server.platform.clone()),
+    }
+}
+
+fn names(list: &[&str]) -> Vec<String> {
+    list.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// Refuses arguments of a collector that takes none.
+fn no_arguments(arguments: &Value) -> Result<(), String> {
+    match arguments.as_object().and_then(|map| map.keys().next()) {
+        Some(name) => Err(format!(
+            "this collector takes no arguments, and `{name}` was given"
+        )),
+        None => Ok(()),
+    }
+}
+
+pub use identity::quoted;
+pub use password_verifiers::KIND as VERIFIER_KIND;
+
+/// Every privilege that some control of the catalog needs, on any version.
+pub fn needs(catalog: &Catalog) -> std::collections::BTreeSet<Need> {
+    let requests = catalog.controls.iter().flat_map(|control| &control.evidence);
+    requests
+        .filter_map(|request| Some((collector(&request.collector)?, &request.arguments)))
+        .flat_map(|(collector, arguments)| {
+            [13, 16].into_iter().flat_map(move |major| {
+                let server = ServerIdentity::of_version(major);
+                let asked = Asked {
+                    server: &server,
+                    verifier_function: false,
+                };
+                collector.questions(arguments, catalog, &asked)
+            })
+        })
+        .flat_map(|question| question.needs.into_iter().map(|(need, _)| need))
+        .collect()
+}

@@ -1,1 +1,166 @@
 //! Makes hostile text harmless for HTML, Markdown and the terminal.
+//!
+//! Everything from a server, a host or a file may try to be more than text: markup, an escape sequence, or characters
+//! that change the direction of what follows. Each of those is shown, so that a reader sees that it was there.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// Characters that nobody sees but that change what is seen: controls, and everything that steers direction or joins.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn show(out: &mut String, c: char) {
+    let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+}
+
+/// Text for a terminal, on one line.
+pub fn terminal(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_invisible) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_invisible(c) {
+            show(&mut out, c)
+        } else {
+            out.push(c)
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Text for HTML, in an element or in a quoted attribute. Newlines stay: in HTML they are white space.
+pub fn html(text: &str) -> Cow<'_, str> {
+    let special = |c: char| matches!(c, '&' | '<' | '>' | '"' | '\'' | '`') || is_invisible(c) && c != '\n';
+    if !text.chars().any(special) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '`' => out.push_str("&#96;"),
+            '\n' => out.push('\n'),
+            c if is_invisible(c) => show(&mut out, c),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Text for Markdown (CommonMark with GitHub's additions): in a paragraph, a heading, a list or a cell of a table.
+pub fn markdown(text: &str) -> String {
+    let text = text.trim();
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = String::with_capacity(text.len() + 16);
+    for (index, c) in chars.iter().copied().enumerate() {
+        let before = index.checked_sub(1).and_then(|before| chars.get(before)).copied();
+        let after = chars.get(index + 1).copied();
+        let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        match c {
+            '\n' => out.push(' '),
+            c if is_invisible(c) => {
+                out.push('\\');
+                show(&mut out, c);
+            }
+            // Underscores inside words mean nothing.
+            '_' if word(before) && word(after) => out.push('_'),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '&' | '!' | '$' | '@' => {
+                out.push('\\');
+                out.push(c);
+            }
+            // What would become a link by itself, or a list at the start of a line.
+            ':' if after == Some('/') => out.push_str("\\:"),
+            '.' if text_ends_with_www(&chars, index) => out.push_str("\\."),
+            '-' | '+' | '=' if index == 0 => {
+                out.push('\\');
+                out.push(c);
+            }
+            '.' | ')' if chars.iter().take(index).all(char::is_ascii_digit) => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn text_ends_with_www(chars: &[char], index: usize) -> bool {
+    let start = index.saturating_sub(3);
+    chars
+        .get(start..index)
+        .is_some_and(|part| part.iter().all(|c| c.eq_ignore_ascii_case(&'w')) && part.len() == 3)
+}
+
+/// Text as a fenced block of Markdown, whatever fences it holds itself.
+pub fn markdown_block(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    let lines: Vec<Cow<'_, str>> = text.lines().map(terminal).collect();
+    format!("{fence}sql\n{}\n{fence}", lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn hostile_characters_are_shown() {
+        assert_eq!(
+            terminal("a\x1b[31mb\u{202e}c\nd"),
+            "a\\u{1b}[31mb\\u{202e}c\\u{a}d"
+        );
+        assert_eq!(
+            html("<script>alert('x')</script>\u{202e}"),
+            "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;\\u{202e}"
+        );
+        assert_eq!(
+            markdown("a|b <i> [x](y) `c` pg_hba_conf _x_"),
+            "a\\|b \\<i\\> \\[x\\](y) \\`c\\` pg_hba_conf \\_x\\_"
+        );
+        assert_eq!(markdown("- not a list"), "\\- not a list");
+        assert_eq!(markdown("1. nor that"), "1\\. nor that");
+        assert_eq!(
+            markdown("https://evil.example www.evil.example"),
+            "https\\://evil.example www\\.evil.example"
+        );
+        assert_eq!(markdown_block("a\n```\nb"), "````sql\na\n```\nb\n````");
+    }
+
+    #[test]
+    fn plain_text_is_left_alone() {
+        for text in [
+            "host all all 10.0.0.0/8 scram-sha-256",
+            "Zoë — naïve",
+            "password_encryption = 'md5'",
+        ] {
+            assert!(matches!(terminal(text), Cow::Borrowed(_)));
+        }
+        assert_eq!(
+            markdown("line 12 of pg_hba.conf: host app bob"),
+            "line 12 of pg_hba.conf: host app bob"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_active_survives(text in "\\PC{0,40}|[\\x00-\\x7f]{0,40}|[<>&\"'`|\\[\\]()\\\\*_#\\u{202e}\\x1b\n]{0,20}") {
+            prop_assert!(!terminal(&text).chars().any(is_invisible));
+            let html = html(&text);
+            prop_assert!(!html.contains(['<', '>', '"', '\'', '`']));
+            prop_assert!(!html.chars().any(|c| is_invisible(c) && c != '\n'));
+            prop_assert!(!markdown(&text).chars().any(is_invisible));
+        }
+    }
+}

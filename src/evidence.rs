@@ -251,6 +251,21 @@ pub struct ServerIdentity {
 }
 
 impl ServerIdentity {
+    /// A server of which nothing is known but its major version: for asking what such a server would be asked.
+    pub fn of_version(major: u32) -> Self {
+        Self {
+            system_identifier: None,
+            version: format!("PostgreSQL {major}"),
+            version_num: major * 10_000,
+            database: String::new(),
+            role: String::new(),
+            standby: false,
+            platform: "self-managed".to_owned(),
+            address: String::new(),
+            transport: String::new(),
+        }
+    }
+
     /// The major version: 17 for 170010.
     pub fn major(&self) -> u32 {
         self.version_num / 10_000

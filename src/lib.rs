@@ -12,6 +12,7 @@ pub mod escape;
 pub mod evidence;
 pub mod finding;
 pub mod profile;
+pub mod record;
 pub mod target;
 pub mod yaml;
 

@@ -1,3 +1,7 @@
 //! Parses the command line and dispatches; everything else is the library's.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pgdossier::cli::run()
+}

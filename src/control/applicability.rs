@@ -30,7 +30,7 @@ pub struct Applies {
 }
 
 /// The platforms that a server can be recognised as.
-pub const PLATFORMS: &[&str] = &["self-managed", "rds", "aurora", "cloud-sql", "azure"];
+pub(super) const PLATFORMS: &[&str] = &["self-managed", "rds", "aurora", "cloud-sql", "azure"];
 
 impl Applies {
     /// Parses `>=13, <16` and a list of platforms.

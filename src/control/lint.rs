@@ -10,7 +10,7 @@ pub struct CollectorContract {
     /// Its name.
     pub name: &'static str,
     /// Checks its arguments and tells the columns of its rows.
-    pub columns: fn(&Value, &Catalog) -> Result<Vec<String>, String>,
+    pub columns: Box<dyn Fn(&Value, &Catalog) -> Result<Vec<String>, String>>,
 }
 
 /// Every problem of a catalog; none when it is good.

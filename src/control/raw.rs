@@ -254,7 +254,7 @@ fn parse_applies(file: &str, place: Place, raw: Option<&RawApplies>, problems: &
 }
 
 /// Whether a text is an id: lower-case letters, digits and single hyphens, a letter first.
-pub fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
         && !text.ends_with('-')
         && !text.contains("--")

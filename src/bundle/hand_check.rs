@@ -1,0 +1,45 @@
+//! VERIFY.md: how to check the bundle with tools that everybody has.
+
+/// The text for a bundle signed in files that begin with `stem`.
+pub(crate) fn text(bundle_id: &str, stem: &str, namespace: &str) -> String {
+    format!(
+        r#"# Checking bundle {bundle_id} by hand
+
+You need `sha256sum`, `openssl` 3 and `ssh-keygen`, and the signer's public key, which must come from the signer over
+a channel that you trust, never from this bundle. Save it as `signer.pem` beside (not in) this folder, then run the
+commands below, in this folder, in a Bourne shell. Each block must succeed.
+
+1. Every listed file is intact, and no other file is here. The second command prints nothing.
+
+```sh
+sha256sum --quiet --strict -c MANIFEST.sha256
+( find . ! -type d | sed 's|^\./||' | grep -v -e '^MANIFEST\.sha256$' -e '^statement\.json$' -e '^signatures/'; cut -c67- MANIFEST.sha256 ) | LC_ALL=C sort | uniq -u
+```
+
+2. The statement is about this manifest.
+
+```sh
+grep -q "\"sha256\": \"$(sha256sum < MANIFEST.sha256 | cut -c1-64)\"" statement.json
+```
+
+3. The envelope holds this statement and its signature verifies (DSSE).
+
+```sh
+sed -n 's/.*"payload": "\([^"]*\)".*/\1/p' {stem}.sigstore.json | base64 -d | cmp - statement.json
+sed -n 's/.*"sig": "\([^"]*\)".*/\1/p' {stem}.sigstore.json | base64 -d > ../signature.bin
+( printf 'DSSEv1 28 application/vnd.in-toto+json %d ' "$(wc -c < statement.json)"; cat statement.json ) > ../signed.bin
+openssl pkeyutl -verify -pubin -inkey ../signer.pem -rawin -in ../signed.bin -sigfile ../signature.bin
+```
+
+4. The same key signed the statement for `ssh-keygen`.
+
+```sh
+( printf 'signer ssh-ed25519 '; ( printf '\0\0\0\013ssh-ed25519\0\0\0 '; openssl pkey -pubin -in ../signer.pem -outform DER | tail -c 32 ) | base64 | tr -d '\n'; echo ) > ../allowed_signers
+ssh-keygen -Y verify -f ../allowed_signers -I signer -n {namespace} -s {stem}.sshsig < statement.json
+```
+
+This shows that the holder of that key signed these bytes. It does not show when, nor that the key was valid then; nor
+that no bundle of the series was left out. `pgdossier verify` with a trust policy checks more.
+"#
+    )
+}

@@ -1,0 +1,45 @@
+//! Names that have a meaning in every bundle.
+
+pub(crate) const MANIFEST: &str = "MANIFEST.sha256";
+pub(crate) const STATEMENT: &str = "statement.json";
+pub(crate) const HAND_CHECK: &str = "VERIFY.md";
+pub(crate) const LEAVES: &str = "chain/leaves.txt";
+pub(crate) const SIGNATURES: &str = "signatures/";
+pub(crate) const ATTACHMENTS: &str = "attachments/";
+pub(crate) const SIGSTORE_SUFFIX: &str = ".sigstore.json";
+pub(crate) const SSHSIG_SUFFIX: &str = ".sshsig";
+
+/// Whether the manifest leaves this file out: itself, what names the manifest, and what signs that.
+pub(crate) fn is_unlisted(path: &str) -> bool {
+    path == MANIFEST || path == STATEMENT || path.starts_with(SIGNATURES)
+}
+
+/// Whether sealing makes this file, so that no caller may bring it.
+pub(crate) fn is_made_by_sealing(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    [MANIFEST, STATEMENT, HAND_CHECK]
+        .iter()
+        .any(|made| path == made.to_ascii_lowercase())
+        || path.starts_with(SIGNATURES)
+        || path.starts_with("chain/")
+}
+
+/// Whether this file is a record of ours, so JSON in it must be free of duplicate keys; an attachment is its author's.
+pub(crate) fn is_record(path: &str) -> bool {
+    (path.ends_with(".json") || path.ends_with(".ndjson")) && !path.starts_with(ATTACHMENTS)
+}
+
+/// The common part of the names of one signer's files.
+pub(crate) fn signature_stem(role: &str, short_keyid: &str) -> String {
+    format!("{SIGNATURES}{role}-{short_keyid}")
+}
+
+/// Whether `role` can be part of a file's name: lowercase letters, digits and inner hyphens, at most 32.
+pub(crate) fn is_role(role: &str) -> bool {
+    (1..=32).contains(&role.len())
+        && !role.starts_with('-')
+        && !role.ends_with('-')
+        && role
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}

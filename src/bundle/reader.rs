@@ -1,0 +1,164 @@
+//! Reading a bundle's files, possible only once its integrity holds.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use thiserror::Error;
+
+use super::digest::Digest;
+use super::failure::Failure;
+use super::integrity;
+use super::layout::STATEMENT;
+use super::limits::Limits;
+use super::manifest::Manifest;
+use super::parallel;
+use super::statement::Statement;
+use super::store::Store;
+
+/// Why a bundle cannot be read.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    #[error("cannot open bundle `{}`: {source}", path.display())]
+    Open { path: PathBuf, source: std::io::Error },
+    #[error("bundle `{}` is damaged and was not read: {}", path.display(), describe(failures))]
+    Damaged { path: PathBuf, failures: Vec<Failure> },
+    #[error("the bundle has no file `{}`", path.escape_default())]
+    NoSuchFile { path: String },
+    #[error("`{path}` cannot be read any more: {reason}")]
+    Changed { path: String, reason: String },
+}
+
+fn describe(failures: &[Failure]) -> String {
+    let one = |failure: &Failure| match &failure.path {
+        Some(path) => format!("`{path}`: {} ({})", failure.message, failure.code),
+        None => format!("{} ({})", failure.message, failure.code),
+    };
+    let more = failures.len().saturating_sub(3);
+    let shown = failures.iter().take(3).map(one).collect::<Vec<_>>().join("; ");
+    if more > 0 {
+        format!("{shown}; and {more} more")
+    } else {
+        shown
+    }
+}
+
+/// A bundle that is open but may not be read yet.
+pub struct BundleReader {
+    path: PathBuf,
+    store: Store,
+    limits: Limits,
+}
+
+/// A bundle whose statement, manifest and files agree. Who made it is another question: see [`super::verify()`].
+pub struct IntactBundle {
+    store: Store,
+    manifest: Manifest,
+    statement: Statement,
+    statement_sha256: Digest,
+    limits: Limits,
+}
+
+impl BundleReader {
+    /// Opens a folder or archive strictly.
+    ///
+    /// # Errors
+    /// [`ReadError::Open`], or [`ReadError::Damaged`] when it is not laid out as a bundle.
+    pub fn open(path: &Path, limits: &Limits) -> Result<Self, ReadError> {
+        let store = Store::open(path, limits)
+            .map_err(|source| ReadError::Open {
+                path: path.to_owned(),
+                source,
+            })?
+            .map_err(|failures| ReadError::Damaged {
+                path: path.to_owned(),
+                failures,
+            })?;
+        Ok(Self {
+            path: path.to_owned(),
+            store,
+            limits: *limits,
+        })
+    }
+
+    /// Checks steps 8, 9 and 10 of verification: everything but trust.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`] with everything that is wrong.
+    pub fn check_integrity(self) -> Result<IntactBundle, ReadError> {
+        let Self { path, store, limits } = self;
+        let damaged = |failures| ReadError::Damaged {
+            path: path.clone(),
+            failures,
+        };
+        let bytes = store
+            .read(STATEMENT, limits.held_bytes)
+            .map_err(|one| damaged(vec![one]))?;
+        let statement = integrity::parse_statement(&bytes).map_err(|one| damaged(vec![one]))?;
+        let (manifest, text) = integrity::check_manifest(&store, &statement, &limits).map_err(damaged)?;
+        let mut failures = integrity::check_tree(&statement, &text);
+        let checked = integrity::check_files(
+            &store,
+            &manifest,
+            parallel::threads(None),
+            &AtomicBool::new(false),
+        );
+        failures.extend(checked.failures);
+        failures.extend(
+            checked
+                .absent
+                .iter()
+                .map(|path| Failure::at("file.absent", path, "it is missing")),
+        );
+        if failures.is_empty() {
+            Ok(IntactBundle {
+                store,
+                manifest,
+                statement,
+                statement_sha256: Digest::of(&bytes),
+                limits,
+            })
+        } else {
+            Err(damaged(failures))
+        }
+    }
+}
+
+impl IntactBundle {
+    /// The listed files, sorted.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.manifest.lines.iter().map(|line| line.path.as_str())
+    }
+
+    /// The bytes of a listed file, hashed again as they are read.
+    ///
+    /// # Errors
+    /// [`ReadError::NoSuchFile`], or [`ReadError::Changed`] when it changed since the check.
+    pub fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
+        let listed = self.manifest.find(path).ok_or_else(|| ReadError::NoSuchFile {
+            path: path.to_owned(),
+        })?;
+        let changed = |reason: String| ReadError::Changed {
+            path: path.to_owned(),
+            reason,
+        };
+        let bytes = self
+            .store
+            .read(path, self.limits.file_bytes)
+            .map_err(|failure| changed(failure.message))?;
+        if Digest::of(&bytes) == listed {
+            Ok(bytes)
+        } else {
+            Err(changed("it changed after it was checked".to_owned()))
+        }
+    }
+
+    /// What the bundle says of itself; nobody has verified who says it.
+    pub fn statement(&self) -> &Statement {
+        &self.statement
+    }
+
+    /// The bundle's identity: the SHA-256 of its statement.
+    pub fn statement_sha256(&self) -> Digest {
+        self.statement_sha256
+    }
+}

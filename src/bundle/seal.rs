@@ -1,0 +1,511 @@
+//! Makes the signed folder and archive, both or neither, from files read once.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read};
+use std::num::NonZeroUsize;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use thiserror::Error;
+
+use super::archive::{self, Member, Positions};
+use super::chain::Leaves;
+use super::contents::{Contents, Source};
+use super::digest::{Digest, Fingerprint, Fingerprinter};
+use super::json::check_record;
+use super::layout::{
+    HAND_CHECK, LEAVES, MANIFEST, SIGSTORE_SUFFIX, SSHSIG_SUFFIX, STATEMENT, is_record, is_role,
+    signature_stem,
+};
+use super::limits::Limits;
+use super::manifest::{Line, Manifest};
+use super::merkle::tree_head_of_lines;
+use super::path::{MAX_ID, PathProblem, is_bundle_id};
+use super::reader::{BundleReader, ReadError};
+use super::statement::{Description, ManifestTree, Predicate, StatedSigner, Statement};
+use super::{hand_check, parallel};
+use crate::sign::{Envelope, SSH_NAMESPACE, SignError, Signer, SshSignature, sign_checked};
+
+/// How to seal.
+#[derive(Debug, Clone, Copy)]
+pub struct SealOptions<'a> {
+    /// Set by another thread to stop; everything written so far is removed.
+    pub cancel: &'a AtomicBool,
+    /// Number of threads; all cores when absent.
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// What was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// The bundle's folder.
+    pub folder: PathBuf,
+    /// The same as one ZIP.
+    pub archive: PathBuf,
+    /// The bundle's identity.
+    pub statement_sha256: Digest,
+    /// Number of files that the manifest lists.
+    pub files: u64,
+    /// Size of all files together in bytes.
+    pub bytes: u64,
+}
+
+/// Why nothing was sealed. Whatever it is, the output folder is as it was.
+#[derive(Debug, Error)]
+pub enum SealError {
+    #[error("{0}; choose another name for it")]
+    Path(PathProblem),
+    #[error("path `{path}` is made by sealing and cannot be brought; choose another name for it")]
+    Reserved { path: String },
+    #[error("bundle id `{}` is not one name of A-Z a-z 0-9 . _ - with at most {MAX_ID} characters", .0.escape_default())]
+    Id(String),
+    #[error("role `{}` is not made of at most 32 lowercase letters, digits and inner hyphens", .0.escape_default())]
+    Role(String),
+    #[error("`{}` exists already and bundles are never overwritten; choose another bundle id or output folder", .0.display())]
+    Exists(PathBuf),
+    #[error("the previous bundle cannot be continued: {0}")]
+    Previous(#[from] ReadError),
+    #[error("bundle `{id}` cannot follow the previous bundle: {reason}")]
+    Chain { id: String, reason: String },
+    #[error("record `{path}` is not strict JSON: {reason}")]
+    Record { path: String, reason: String },
+    #[error("`{}` changed after it was examined; collect it again", .0.display())]
+    Changed(PathBuf),
+    #[error("cannot read `{}`: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("cannot write `{}`: {source}; nothing was kept", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    #[error("sealing was interrupted; nothing was kept")]
+    Cancelled,
+}
+
+/// Seals `contents` in `out_dir` (made if missing) as `<id>/` and `<id>.zip`, signed by `signer` in `role`.
+/// `previous` is the bundle, folder or archive, that this one follows in its series.
+///
+/// # Errors
+/// A [`SealError`]; nothing is left behind.
+pub fn seal(
+    mut contents: Contents,
+    description: &Description,
+    previous: Option<&Path>,
+    signer: &dyn Signer,
+    role: &str,
+    out_dir: &Path,
+    options: &SealOptions<'_>,
+) -> Result<Sealed, SealError> {
+    let id = description.id.as_str();
+    if !is_bundle_id(id) {
+        return Err(SealError::Id(id.to_owned()));
+    }
+    if !is_role(role) {
+        return Err(SealError::Role(role.to_owned()));
+    }
+    let leaves = earlier_bundles(description, previous)?;
+    let stem = signature_stem(role, signer.public_key().short_keyid());
+    contents.add_made(LEAVES, Source::Bytes(leaves.to_bytes()))?;
+    contents.add_made(
+        HAND_CHECK,
+        Source::Bytes(hand_check::text(id, &stem, SSH_NAMESPACE).into_bytes()),
+    )?;
+    let draft = Draft {
+        description,
+        leaves: &leaves,
+        signer,
+        role,
+        stem: &stem,
+    };
+
+    let final_paths = [out_dir.join(id), out_dir.join(format!("{id}.zip"))];
+    if let Some(existing) = final_paths.iter().find(|path| path.symlink_metadata().is_ok()) {
+        return Err(SealError::Exists(existing.clone()));
+    }
+    let made_out_dir = !out_dir.exists();
+    std::fs::create_dir_all(out_dir).map_err(|source| write_error(out_dir, source))?;
+    let sealed = write_and_publish(&contents, &draft, out_dir, final_paths, options);
+    if sealed.is_err() && made_out_dir {
+        // Empty again, and not there before; failing to remove it hides nothing.
+        let _ = std::fs::remove_dir(out_dir);
+    }
+    sealed
+}
+
+fn earlier_bundles(description: &Description, previous: Option<&Path>) -> Result<Leaves, SealError> {
+    let Some(path) = previous else {
+        return Ok(Leaves::default());
+    };
+    let cannot = |reason: String| SealError::Chain {
+        id: description.id.clone(),
+        reason,
+    };
+    let bundle = BundleReader::open(path, &Limits::default())?.check_integrity()?;
+    let stated = &bundle.statement().predicate;
+    if stated.chain.series != description.series {
+        return Err(cannot(format!(
+            "that one is of series `{}`, this one of series `{}`",
+            stated.chain.series.escape_default(),
+            description.series.escape_default()
+        )));
+    }
+    let leaves = Leaves::parse(&bundle.read(LEAVES)?).map_err(|failure| cannot(failure.message))?;
+    let leaves = leaves.followed_by(bundle.statement_sha256(), &stated.bundle_id);
+    if leaves.contains(&description.id) {
+        return Err(cannot("its series has a bundle of that id already".to_owned()));
+    }
+    Ok(leaves)
+}
+
+/// Everything that makes the statement and its signatures, but for the files' digests.
+struct Draft<'a> {
+    description: &'a Description,
+    leaves: &'a Leaves,
+    signer: &'a dyn Signer,
+    role: &'a str,
+    stem: &'a str,
+}
+
+impl Draft<'_> {
+    fn statement(&self, manifest: &[u8]) -> Vec<u8> {
+        let tree = tree_head_of_lines(manifest);
+        let about = self.description;
+        let predicate = Predicate {
+            bundle_id: about.id.clone(),
+            organisation: about.organisation.clone(),
+            period: about.period.clone(),
+            as_of: about.as_of,
+            tool: about.tool.clone(),
+            manifest: ManifestTree {
+                size: tree.size,
+                root: tree.root,
+            },
+            signer: StatedSigner {
+                keyid: self.signer.public_key().keyid().to_owned(),
+                role: self.role.to_owned(),
+            },
+            chain: self.leaves.chain(&about.series),
+        };
+        Statement::new(Digest::of(manifest), predicate).to_bytes()
+    }
+
+    /// The four files that the manifest does not list, sorted by path.
+    fn unlisted(&self, manifest: Vec<u8>, sign: bool) -> Result<Vec<(String, Vec<u8>)>, SealError> {
+        let statement = self.statement(&manifest);
+        let keyid = self.signer.public_key().keyid().to_owned();
+        let mut envelope = Envelope {
+            signature: vec![0; self.signer.public_key().signature_length()],
+            payload: statement.clone(),
+            keyid,
+        };
+        let ssh = if sign {
+            envelope.signature = sign_checked(self.signer, &envelope.signed_bytes())?;
+            SshSignature::sign(self.signer, &statement)?
+        } else {
+            SshSignature::unsigned(self.signer.public_key())
+        };
+        Ok(vec![
+            (MANIFEST.to_owned(), manifest),
+            (
+                format!("{}{SIGSTORE_SUFFIX}", self.stem),
+                envelope.to_sigstore_json(),
+            ),
+            (
+                format!("{}{SSHSIG_SUFFIX}", self.stem),
+                ssh.to_armor().into_bytes(),
+            ),
+            (STATEMENT.to_owned(), statement),
+        ])
+    }
+}
+
+/// A file of the bundle with its place in the archive.
+struct Planned<'a> {
+    path: &'a str,
+    source: Option<&'a Source>,
+    size: u64,
+    header: u64,
+    data: u64,
+}
+
+fn write_and_publish(
+    contents: &Contents,
+    draft: &Draft<'_>,
+    out_dir: &Path,
+    [folder, archive_path]: [PathBuf; 2],
+    options: &SealOptions<'_>,
+) -> Result<Sealed, SealError> {
+    let id = draft.description.id.as_str();
+    let staging = tempfile::Builder::new()
+        .prefix(&format!(".{id}.partial-"))
+        .tempdir_in(out_dir)
+        .map_err(|source| write_error(out_dir, source))?;
+    let (staged_folder, staged_archive) = (staging.path().join(id), staging.path().join(format!("{id}.zip")));
+    let target = Target {
+        id,
+        zip: create(&staged_archive, true)?,
+        zip_path: &staged_archive,
+        folder: &staged_folder,
+        cancel: options.cancel,
+    };
+
+    // Digests have one length, so a manifest of placeholders tells where everything will be.
+    let placeholder = |path: &String| Line {
+        path: path.clone(),
+        sha256: Digest::PLACEHOLDER,
+    };
+    let manifest = Manifest {
+        lines: contents.sources().keys().map(placeholder).collect(),
+    }
+    .to_bytes();
+    let sizes = draft.unlisted(manifest, false)?;
+    let mut planned: Vec<Planned<'_>> = contents
+        .sources()
+        .iter()
+        .map(|(path, source)| (path.as_str(), Some(source), source.size()))
+        .chain(
+            sizes
+                .iter()
+                .map(|(path, bytes)| (path.as_str(), None, bytes.len() as u64)),
+        )
+        .map(|(path, source, size)| Planned {
+            path,
+            source,
+            size,
+            header: 0,
+            data: 0,
+        })
+        .collect();
+    planned.sort_by(|a, b| a.path.cmp(b.path));
+    let positions = Positions::of(id, planned.iter().map(|one| (one.path, one.size)));
+    for (one, (header, data)) in planned.iter_mut().zip(&positions.members) {
+        (one.header, one.data) = (*header, *data);
+    }
+    make_folders(&staged_folder, planned.iter().map(|one| one.path))?;
+
+    let written = parallel::map(
+        parallel::threads(options.threads),
+        &planned,
+        |one| one.size,
+        |one, buffer| match one.source {
+            Some(source) => target.write(one, source, buffer).map(Some),
+            None => Ok(None),
+        },
+    );
+    let written = written.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let lines = planned.iter().zip(&written).filter_map(|(one, print)| {
+        print.map(|print| Line {
+            path: one.path.to_owned(),
+            sha256: print.sha256,
+        })
+    });
+    let manifest = Manifest {
+        lines: lines.collect(),
+    };
+    let unlisted = draft.unlisted(manifest.to_bytes(), true)?;
+
+    let mut members = Vec::with_capacity(planned.len());
+    let mut buffer = vec![0; 64 << 10];
+    for (one, print) in planned.iter().zip(written) {
+        let print = match (print, unlisted.iter().find(|(path, _)| path == one.path)) {
+            (Some(print), _) => print,
+            (None, Some((_, bytes))) => target.write(one, &Source::Bytes(bytes.clone()), &mut buffer)?,
+            (None, None) => {
+                return Err(write_error(
+                    Path::new(one.path),
+                    io::Error::from(io::ErrorKind::NotFound),
+                ));
+            }
+        };
+        members.push(Member {
+            path: one.path.to_owned(),
+            size: print.size,
+            crc32: print.crc32,
+        });
+    }
+    target
+        .zip
+        .write_all_at(&archive::directory(id, &members, &positions), positions.directory)
+        .map_err(|source| write_error(&staged_archive, source))?;
+    if options.cancel.load(Ordering::Relaxed) {
+        return Err(SealError::Cancelled);
+    }
+    publish(&staged_folder, &folder)?;
+    if let Err(error) = publish(&staged_archive, &archive_path) {
+        // Back into the staging folder, which is removed as a whole.
+        let _ = std::fs::rename(&folder, &staged_folder);
+        return Err(error);
+    }
+    let statement = unlisted.iter().find(|(path, _)| path == STATEMENT);
+    Ok(Sealed {
+        folder,
+        archive: archive_path,
+        statement_sha256: Digest::of(statement.map(|(_, bytes)| bytes.as_slice()).unwrap_or_default()),
+        files: manifest.lines.len() as u64,
+        bytes: members.iter().map(|member| member.size).sum(),
+    })
+}
+
+/// Where the files are written: into a folder and an archive at once.
+struct Target<'a> {
+    id: &'a str,
+    folder: &'a Path,
+    zip: File,
+    zip_path: &'a Path,
+    cancel: &'a AtomicBool,
+}
+
+impl Target<'_> {
+    fn write(
+        &self,
+        planned: &Planned<'_>,
+        source: &Source,
+        buffer: &mut [u8],
+    ) -> Result<Fingerprint, SealError> {
+        let to = self.folder.join(planned.path);
+        let print = match source {
+            Source::Bytes(bytes) => {
+                self.copy(bytes.as_slice(), Path::new(planned.path), &to, planned, buffer)?
+            }
+            Source::File { from, .. } => {
+                let file = File::open(from).map_err(|source| SealError::Read {
+                    path: from.clone(),
+                    source,
+                })?;
+                self.copy(file, from, &to, planned, buffer)?
+            }
+        };
+        if let Source::File { from, sha256, size } = source
+            && (print.sha256, print.size) != (*sha256, *size)
+        {
+            return Err(SealError::Changed(from.clone()));
+        }
+        if print.size != planned.size {
+            // The signer broke its promise of a fixed length; the archive's layout would be wrong.
+            let source = io::Error::other("its size differs from the planned one");
+            return Err(write_error(&to, source));
+        }
+        if is_record(planned.path) && planned.source.is_some() {
+            let written = File::open(&to).map_err(|source| SealError::Read {
+                path: to.clone(),
+                source,
+            })?;
+            check_record(planned.path, written, Limits::default().line_bytes).map_err(|reason| {
+                SealError::Record {
+                    path: planned.path.to_owned(),
+                    reason,
+                }
+            })?;
+        }
+        let member = Member {
+            path: planned.path.to_owned(),
+            size: print.size,
+            crc32: print.crc32,
+        };
+        self.zip
+            .write_all_at(&archive::local_header(self.id, &member), planned.header)
+            .map_err(|source| write_error(self.zip_path, source))?;
+        Ok(print)
+    }
+
+    fn copy(
+        &self,
+        mut from: impl Read,
+        from_path: &Path,
+        to: &Path,
+        planned: &Planned<'_>,
+        buffer: &mut [u8],
+    ) -> Result<Fingerprint, SealError> {
+        let file = create(to, false)?;
+        let mut fingerprinter = Fingerprinter::new();
+        let mut position = 0_u64;
+        loop {
+            if self.cancel.load(Ordering::Relaxed) {
+                return Err(SealError::Cancelled);
+            }
+            let length = match from.read(buffer) {
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(source) => {
+                    return Err(SealError::Read {
+                        path: from_path.to_owned(),
+                        source,
+                    });
+                }
+            };
+            let piece = buffer.get(..length).unwrap_or_default();
+            if piece.is_empty() {
+                return Ok(fingerprinter.finish());
+            }
+            if position + length as u64 > planned.size {
+                return Err(SealError::Changed(from_path.to_owned()));
+            }
+            fingerprinter.update(piece);
+            file.write_all_at(piece, position)
+                .map_err(|source| write_error(to, source))?;
+            self.zip
+                .write_all_at(piece, planned.data + position)
+                .map_err(|source| write_error(self.zip_path, source))?;
+            position += length as u64;
+        }
+    }
+}
+
+fn create(path: &Path, readable: bool) -> Result<File, SealError> {
+    let file = OpenOptions::new()
+        .write(true)
+        .read(readable)
+        .create_new(true)
+        .mode(0o644)
+        .open(path)
+        .map_err(|source| write_error(path, source))?;
+    // The umask may have taken bits away.
+    file.set_permissions(Permissions::from_mode(0o644))
+        .map_err(|source| write_error(path, source))?;
+    Ok(file)
+}
+
+fn make_folders<'a>(root: &Path, paths: impl Iterator<Item = &'a str>) -> Result<(), SealError> {
+    let mut folders: Vec<PathBuf> = paths
+        .filter_map(|path| root.join(path).parent().map(Path::to_owned))
+        .collect();
+    folders.sort();
+    folders.dedup();
+    for folder in folders {
+        let missing: Vec<&Path> = folder.ancestors().take_while(|one| !one.exists()).collect();
+        for one in missing.into_iter().rev() {
+            DirBuilder::new()
+                .mode(0o755)
+                .create(one)
+                .map_err(|source| write_error(one, source))?;
+            std::fs::set_permissions(one, Permissions::from_mode(0o755))
+                .map_err(|source| write_error(one, source))?;
+        }
+    }
+    Ok(())
+}
+
+/// Gives a finished file or folder its final name, unless something has it.
+fn publish(from: &Path, to: &Path) -> Result<(), SealError> {
+    use rustix::io::Errno;
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(Errno::EXIST) => Err(SealError::Exists(to.to_owned())),
+        // The file system cannot do both at once.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if to.symlink_metadata().is_ok() => {
+            Err(SealError::Exists(to.to_owned()))
+        }
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            std::fs::rename(from, to).map_err(|source| write_error(to, source))
+        }
+        Err(error) => Err(write_error(to, error.into())),
+    }
+}
+
+fn write_error(path: &Path, source: io::Error) -> SealError {
+    SealError::Write {
+        path: path.to_owned(),
+        source,
+    }
+}

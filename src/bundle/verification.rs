@@ -1,0 +1,127 @@
+//! What verifying a bundle found, as text and as JSON.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::failure::Failure;
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It was checked and holds.
+    Passed,
+    /// It was checked and does not hold.
+    Failed,
+    /// An earlier failure made it impossible to check.
+    NotChecked,
+}
+
+/// One numbered step of verification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// 2 to 13, as in `docs/bundle-format.md`.
+    pub step: u8,
+    /// What is checked.
+    pub name: &'static str,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What is wrong; empty unless it failed.
+    pub failures: Vec<Failure>,
+    /// What the reader should know besides.
+    pub notes: Vec<String>,
+}
+
+/// The conclusion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Everything holds.
+    Valid,
+    /// Everything holds but files are absent, which the verifier allowed.
+    ValidWithWithheldFiles,
+    /// Something does not hold or could not be checked.
+    Invalid,
+}
+
+/// Whose signature counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifiedSigner {
+    /// The key's id.
+    pub keyid: String,
+    /// Its owner, as the policy says.
+    pub owner: String,
+    /// The role signed in.
+    pub role: String,
+}
+
+/// Everything that verifying a bundle found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verification {
+    /// Version of this JSON.
+    pub version: u32,
+    /// The conclusion.
+    pub verdict: Verdict,
+    /// The bundle's id, once a trusted signature vouches for it.
+    pub bundle_id: Option<String>,
+    /// The bundle's identity: the SHA-256 of its statement in hex.
+    pub statement_sha256: Option<String>,
+    /// The time that was taken as now.
+    pub as_of: DateTime<Utc>,
+    /// Whether a token proves the time of signing: always `not-proven` in this version.
+    pub time: &'static str,
+    /// Whose signatures counted.
+    pub signers: Vec<VerifiedSigner>,
+    /// Listed files that are absent with the verifier's consent.
+    pub withheld: Vec<String>,
+    /// Every step and how it ended.
+    pub checks: Vec<Check>,
+}
+
+impl Verification {
+    /// All that is wrong, in the order of the steps.
+    pub fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.checks.iter().flat_map(|check| &check.failures)
+    }
+}
+
+impl fmt::Display for Verification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for check in &self.checks {
+            let outcome = match check.outcome {
+                Outcome::Passed => "ok",
+                Outcome::Failed => "FAILED",
+                Outcome::NotChecked => "not checked",
+            };
+            writeln!(f, "{:>2}. {}: {outcome}", check.step, check.name)?;
+            for failure in &check.failures {
+                let place = failure
+                    .path
+                    .as_ref()
+                    .map(|path| format!("{path}: "))
+                    .unwrap_or_default();
+                writeln!(f, "    {place}{} [{}]", failure.message, failure.code)?;
+            }
+            for note in &check.notes {
+                writeln!(f, "    note: {note}")?;
+            }
+        }
+        for signer in &self.signers {
+            writeln!(
+                f,
+                "signed by {} as {} (key {})",
+                signer.owner.escape_debug(),
+                signer.role,
+                signer.keyid
+            )?;
+        }
+        let verdict = match self.verdict {
+            Verdict::Valid => "valid",
+            Verdict::ValidWithWithheldFiles => "valid with withheld files",
+            Verdict::Invalid => "invalid",
+        };
+        writeln!(f, "{verdict}; time not proven")
+    }
+}

@@ -1,0 +1,241 @@
+//! Verification in numbered steps: trust comes from the policy alone, and what is missing never helps.
+
+mod signatures;
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+
+use self::signatures::{Accepted, SignatureStep};
+use super::digest::Digest;
+use super::failure::Failure;
+use super::limits::Limits;
+use super::statement::STATEMENT_KIND;
+use super::store::Store;
+use super::verification::{Check, Outcome, Verdict, Verification, VerifiedSigner};
+use super::{chain, integrity, parallel};
+use crate::sign::TrustPolicy;
+
+/// How to verify.
+#[derive(Debug, Clone, Copy)]
+pub struct VerifyOptions<'a> {
+    /// The time at which keys must be valid.
+    pub now: DateTime<Utc>,
+    /// Whether listed files may be absent.
+    pub allow_withheld: bool,
+    /// Caps on what a hostile bundle can make us read.
+    pub limits: Limits,
+    /// Number of threads; all cores when absent.
+    pub threads: Option<NonZeroUsize>,
+    /// Set by another thread to stop.
+    pub cancel: &'a AtomicBool,
+}
+
+/// Why verification could not even be tried.
+#[derive(Debug, Error)]
+pub enum VerifyError {
+    #[error("cannot open bundle `{}`: {source}", path.display())]
+    Open { path: PathBuf, source: std::io::Error },
+    #[error("verification was interrupted; the bundle was not judged")]
+    Cancelled,
+}
+
+const STEPS: [(u8, &str); 12] = [
+    (2, "opened strictly"),
+    (3, "signatures read"),
+    (4, "signatures verified"),
+    (5, "statement understood and signer allowed"),
+    (6, "statement and SSH signature agree with the envelope"),
+    (7, "key valid at the time"),
+    (8, "manifest is the signed one"),
+    (9, "tree head"),
+    (10, "files"),
+    (11, "records"),
+    (12, "series"),
+    (13, "requirements of the policy"),
+];
+
+/// Verifies the folder or archive at `path` against what the auditor trusts.
+///
+/// # Errors
+/// [`VerifyError`] when nothing could be judged; a bundle that is wrong is a [`Verification`] that says so.
+pub fn verify(
+    path: &Path,
+    policy: &TrustPolicy,
+    options: &VerifyOptions<'_>,
+) -> Result<Verification, VerifyError> {
+    let opened = Store::open(path, &options.limits).map_err(|source| VerifyError::Open {
+        path: path.to_owned(),
+        source,
+    })?;
+    let mut run = Run::new(options.now);
+    match opened {
+        Err(failures) => run.record(2, failures, Vec::new()),
+        Ok(store) => {
+            run.record(2, Vec::new(), Vec::new());
+            run.check(&store, policy, options);
+        }
+    }
+    if options.cancel.load(Ordering::Relaxed) {
+        Err(VerifyError::Cancelled)
+    } else {
+        Ok(run.conclude())
+    }
+}
+
+/// A verification under way: each step not recorded stays "not checked".
+struct Run {
+    result: Verification,
+}
+
+impl Run {
+    fn new(now: DateTime<Utc>) -> Self {
+        let checks = STEPS.map(|(step, name)| Check {
+            step,
+            name,
+            outcome: Outcome::NotChecked,
+            failures: Vec::new(),
+            notes: Vec::new(),
+        });
+        Self {
+            result: Verification {
+                version: 1,
+                verdict: Verdict::Invalid,
+                bundle_id: None,
+                statement_sha256: None,
+                as_of: now,
+                time: "not-proven",
+                signers: Vec::new(),
+                withheld: Vec::new(),
+                checks: checks.to_vec(),
+            },
+        }
+    }
+
+    fn record(&mut self, step: u8, failures: Vec<Failure>, notes: Vec<String>) {
+        if let Some(check) = self.result.checks.iter_mut().find(|check| check.step == step) {
+            check.outcome = if failures.is_empty() {
+                Outcome::Passed
+            } else {
+                Outcome::Failed
+            };
+            check.failures = failures;
+            check.notes = notes;
+        }
+    }
+
+    fn check(&mut self, store: &Store, policy: &TrustPolicy, options: &VerifyOptions<'_>) {
+        let signed = signatures::check(store, policy, options);
+        for SignatureStep {
+            step,
+            failures,
+            notes,
+        } in signed.steps
+        {
+            self.record(step, failures, notes);
+        }
+        // Without a verified statement there is nothing to hold the files against.
+        let Some(verified) = signed.verified else { return };
+        self.result.bundle_id = Some(verified.statement.predicate.bundle_id.clone());
+        self.result.statement_sha256 = Some(Digest::of(&verified.payload).to_string());
+        self.check_requirements(policy, &signed.accepted);
+
+        let (manifest, text) = match integrity::check_manifest(store, &verified.statement, &options.limits) {
+            Ok(manifest) => manifest,
+            Err(failures) => return self.record(8, failures, Vec::new()),
+        };
+        self.record(8, Vec::new(), Vec::new());
+        self.record(9, integrity::check_tree(&verified.statement, &text), Vec::new());
+        let threads = parallel::threads(options.threads);
+        let mut files = integrity::check_files(store, &manifest, threads, options.cancel);
+        let mut notes = vec![format!("{} files hashed", files.hashed)];
+        if options.allow_withheld {
+            notes.extend(files.absent.iter().map(|path| format!("withheld: {path}")));
+            self.result.withheld = files.absent;
+        } else {
+            let absent =
+                |path: &String| Failure::at("file.absent", path, "it is listed in the manifest but missing");
+            files.failures.extend(files.absent.iter().map(absent));
+            files.failures.sort_by(|a, b| a.path.cmp(&b.path));
+        }
+        self.record(10, files.failures, notes);
+        self.record(
+            11,
+            integrity::check_records(store, threads, &options.limits),
+            Vec::new(),
+        );
+
+        let stated = &verified.statement.predicate;
+        let mut failures = match integrity::read_leaves(store, &manifest, &options.limits) {
+            Ok(bytes) => chain::check_against_leaves(&stated.chain, &stated.bundle_id, &bytes),
+            Err(failure) => vec![failure],
+        };
+        let mut notes = Vec::new();
+        match &policy.series {
+            Some(pin) => failures.extend(chain::check_against_pin(&stated.chain, pin)),
+            None => notes.push(
+                "the policy names no series, so a skipped or forked bundle would not be noticed".to_owned(),
+            ),
+        }
+        self.record(12, failures, notes);
+    }
+
+    /// Step 13: enough distinct owners, with duties separated.
+    fn check_requirements(&mut self, policy: &TrustPolicy, accepted: &[Accepted<'_>]) {
+        let owners_in = |role: &str| -> BTreeSet<&str> {
+            accepted
+                .iter()
+                .filter(|one| one.role == role)
+                .map(|one| one.key.owner.as_str())
+                .collect()
+        };
+        let mut failures = Vec::new();
+        for wanted in &policy.require {
+            let (role, kind) = (wanted.role.escape_default(), wanted.statement.escape_default());
+            if wanted.statement != STATEMENT_KIND {
+                let message = format!("the policy requires a `{kind}`, which this version cannot verify");
+                failures.push(Failure::new("require.unsupported", message));
+                continue;
+            }
+            let mut owners = owners_in(&wanted.role);
+            for other in &wanted.distinct_owner_from {
+                for owner in owners_in(other) {
+                    owners.remove(owner);
+                }
+            }
+            if owners.len() < wanted.threshold {
+                let message = format!(
+                    "the policy requires a `{kind}` signed by {} owner(s) in role `{role}`; {} did",
+                    wanted.threshold,
+                    owners.len()
+                );
+                failures.push(Failure::new("require.threshold", message));
+            }
+        }
+        self.record(13, failures, Vec::new());
+        let signer = |one: &Accepted<'_>| VerifiedSigner {
+            keyid: one.key.keyid.clone(),
+            owner: one.key.owner.clone(),
+            role: one.role.clone(),
+        };
+        self.result.signers = accepted.iter().map(signer).collect();
+    }
+
+    fn conclude(mut self) -> Verification {
+        let all_hold = self
+            .result
+            .checks
+            .iter()
+            .all(|check| check.outcome == Outcome::Passed);
+        self.result.verdict = match (all_hold, self.result.withheld.is_empty()) {
+            (true, true) => Verdict::Valid,
+            (true, false) => Verdict::ValidWithWithheldFiles,
+            (false, _) => Verdict::Invalid,
+        };
+        self.result
+    }
+}

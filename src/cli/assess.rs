@@ -1,0 +1,203 @@
+//! `pgdossier assess`: collect, judge, render, seal and sign.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use serde_json::json;
+
+use super::arguments::{CatalogArguments, KeyArguments, clock, parse_time};
+use super::execution::{Execution, Outcome, execute, interruption};
+use super::output::Output;
+use super::{Exit, Stop};
+use crate::assessment::Period;
+use crate::collect::Limits;
+use crate::finding::Tally;
+use crate::profile::{Profile, ProfileError};
+use crate::report::Templates;
+use crate::sign::SigningKey;
+use crate::target::{ConnectionSettings, Environment, Inventory, InventoryError};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Connection strings as libpq takes them: URIs or `keyword=value`. Keep passwords in a password file.
+    #[arg(
+        value_name = "CONNECTION",
+        required_unless_present = "inventory",
+        conflicts_with = "inventory"
+    )]
+    connections: Vec<String>,
+    /// A YAML file that lists the targets.
+    #[arg(long, value_name = "FILE")]
+    inventory: Option<PathBuf>,
+    /// What it is for: 2026-Q4, 2026-11, 2026 or 2026-10-01/2026-12-31.
+    #[arg(long, value_parser = Period::parse)]
+    period: Period,
+    /// Whose servers they are.
+    #[arg(long)]
+    organisation: String,
+    /// A folder of attestations and certificates with their documents.
+    #[arg(long, value_name = "DIR")]
+    attestations: Option<PathBuf>,
+    #[command(flatten)]
+    key: KeyArguments,
+    /// What the signer signs as.
+    #[arg(long, default_value = "assessor")]
+    role: String,
+    /// Where to put the bundle: a folder and a ZIP.
+    #[arg(long, value_name = "DIR", default_value = "bundles")]
+    out: PathBuf,
+    /// The chain of bundles that this one belongs to; the organisation when absent.
+    #[arg(long)]
+    series: Option<String>,
+    /// The bundle that this one follows in its series.
+    #[arg(long, value_name = "BUNDLE")]
+    previous: Option<PathBuf>,
+    /// A YAML file with parameters for controls.
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    #[command(flatten)]
+    catalog: CatalogArguments,
+    /// Use the templates in this folder instead of those in the program.
+    #[arg(long, value_name = "DIR")]
+    templates: Option<PathBuf>,
+    /// The assessment's clock: a day or RFC 3339; SOURCE_DATE_EPOCH, or now, when absent.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    as_of: Option<DateTime<Utc>>,
+    /// Time limit for one statement, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    statement_timeout: u64,
+    /// Time limit for waiting on a lock, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    lock_timeout: u64,
+    /// Connections to one server at a time.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    connections_per_server: u8,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
+    let catalog = arguments.catalog.load()?;
+    let profile = match &arguments.profile {
+        None => Profile::default(),
+        Some(path) => Profile::load(path, &catalog).map_err(|error| match error {
+            ProfileError::Unreadable { .. } => Stop::failed(error),
+            ProfileError::Problems(_) => Stop::usage(error),
+        })?,
+    };
+    let environment = Environment::from_process();
+    let inventory = targets(arguments, &environment)?;
+    let templates = match &arguments.templates {
+        None => Templates::embedded(),
+        Some(folder) => Templates::from_folder(folder).map_err(Stop::usage)?,
+    };
+    let load_key = || arguments.key.load();
+    // Asking for a passphrase comes before anything else is shown; a passphrase that is at hand is used while the
+    // servers are asked.
+    let key: Option<SigningKey> = if arguments.key.may_ask() {
+        Some(load_key()?)
+    } else {
+        None
+    };
+    let cancel = interruption()?;
+    let outcome = execute(
+        Execution {
+            catalog: &catalog,
+            profile: &profile,
+            inventory: &inventory,
+            environment: &environment,
+            attestations: arguments.attestations.as_deref(),
+            templates: &templates,
+            organisation: &arguments.organisation,
+            series: arguments.series.as_deref().unwrap_or(&arguments.organisation),
+            previous: arguments.previous.as_deref(),
+            period: &arguments.period,
+            as_of: clock(arguments.as_of)?,
+            role: &arguments.role,
+            out: &arguments.out,
+            limits: Limits {
+                statement: std::time::Duration::from_secs(arguments.statement_timeout),
+                lock: std::time::Duration::from_secs(arguments.lock_timeout),
+                connections: usize::from(arguments.connections_per_server),
+            },
+        },
+        move || key.map_or_else(load_key, Ok),
+        &cancel,
+        output,
+    )?;
+    show(&outcome, output);
+    Ok(exit_for(&outcome.assessment.summary.tally))
+}
+
+fn targets(arguments: &Arguments, environment: &Environment) -> Result<Inventory, Stop> {
+    let inventory = match &arguments.inventory {
+        Some(path) => Inventory::load(path).map_err(|error| match error {
+            InventoryError::Unreadable { .. } => Stop::failed(error),
+            InventoryError::Problems(_) => Stop::usage(error),
+        })?,
+        None => Inventory::from_connections(&arguments.connections, |connection| {
+            ConnectionSettings::resolve(connection, environment)
+                .map(|settings| format!("{}-{}", settings.place(), settings.database()))
+                .unwrap_or_default()
+        }),
+    };
+    for target in &inventory.targets {
+        ConnectionSettings::resolve(&target.connection, environment)
+            .map_err(|error| Stop::usage(format!("target `{}`: {error}", target.id)))?;
+    }
+    Ok(inventory)
+}
+
+/// 3 outranks 4.
+pub(super) fn exit_for(tally: &Tally) -> Exit {
+    match tally {
+        tally if tally.not_satisfied > 0 => Exit::Exceptions,
+        tally if tally.not_evaluated > 0 => Exit::NotEvaluated,
+        _ => Exit::Good,
+    }
+}
+
+/// The result: a table of targets and where the bundle lies.
+pub(super) fn show(outcome: &Outcome, output: &Output) {
+    let summary = &outcome.assessment.summary;
+    let sealed = &outcome.sealed;
+    let report = sealed.folder.join("report").join("index.html");
+    let json = json!({
+        "bundle_id": summary.id, "folder": sealed.folder, "archive": sealed.archive, "report": report,
+        "statement_sha256": sealed.statement_sha256.to_string(), "tally": summary.tally,
+        "targets": summary.targets,
+    });
+    output.result(&json, || {
+        let width = summary
+            .targets
+            .iter()
+            .map(|target| target.id.chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(6);
+        let mut text = format!(
+            "{} {}, as of {}\n\n{:<width$}  {:>9}  {:>13}  {:>13}  {:>14}\n",
+            summary.organisation,
+            summary.period.label,
+            summary.as_of.format("%Y-%m-%d %H:%M:%S UTC"),
+            "target",
+            "satisfied",
+            "not satisfied",
+            "not evaluated",
+            "not applicable",
+        );
+        for target in &summary.targets {
+            let tally = &target.tally;
+            text.push_str(&format!(
+                "{:<width$}  {:>9}  {:>13}  {:>13}  {:>14}\n",
+                target.id, tally.satisfied, tally.not_satisfied, tally.not_evaluated, tally.not_applicable
+            ));
+        }
+        text.push_str(&format!(
+            "\nreport   {}\nbundle   {}\narchive  {}\n",
+            report.display(),
+            sealed.folder.display(),
+            sealed.archive.display()
+        ));
+        text
+    });
+}

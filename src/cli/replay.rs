@@ -1,0 +1,115 @@
+//! `pgdossier replay`: judge a bundle's evidence again, without a database.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::arguments::{open_bundle, read_records};
+use super::output::Output;
+use super::{Exit, Stop};
+use crate::assessment::{Assessment, TargetRecord};
+use crate::collect::{self, Deriving, Plan};
+use crate::control::Catalog;
+use crate::evaluate::{Evaluating, evaluate};
+use crate::evidence::Evidence;
+use crate::profile::Profile;
+use crate::record;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The bundle: its folder or its ZIP.
+    bundle: PathBuf,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
+    let bundle = open_bundle(&arguments.bundle)?;
+    let (catalog, assessment, profile) = read_records(&bundle)?;
+    catalog.compile().map_err(|problems| Stop {
+        exit: Exit::Invalid,
+        message: problems.to_string(),
+    })?;
+    let mut differing = Vec::new();
+    let (mut populations, mut findings) = (0, 0);
+    for target in &assessment.targets {
+        for (name, evidence) in &target.evidence {
+            populations += 1;
+            if let Err(reason) = derive_again(evidence, target, &assessment, &catalog) {
+                differing.push(format!(
+                    "{}: {reason}",
+                    record::evidence_path(&target.summary.id, name)
+                ));
+            }
+        }
+        let again = judge_again(target, &catalog, &profile);
+        findings += again.len();
+        let path = record::findings_path(&target.summary.id);
+        if bundle.read(&path).ok() != Some(record::to_json(&again)) {
+            differing.push(format!("{path}: the findings differ"));
+        }
+    }
+    let json = json!({"identical": differing.is_empty(), "populations": populations, "findings": findings, "differing": differing});
+    output.result(&json, || {
+        if differing.is_empty() {
+            format!("{populations} populations derived and {findings} findings judged again, each identical with the sealed ones")
+        } else {
+            differing.join("\n")
+        }
+    });
+    output.note("who sealed the bundle was not checked: use `pgdossier verify`");
+    Ok(if differing.is_empty() {
+        Exit::Good
+    } else {
+        Exit::Invalid
+    })
+}
+
+/// Derives a population from its raw tables again. One that was given by the source itself has only its digest.
+fn derive_again(
+    evidence: &Evidence,
+    target: &TargetRecord,
+    assessment: &Assessment,
+    catalog: &Catalog,
+) -> Result<(), String> {
+    let provenance = &evidence.provenance;
+    if evidence.digest() != provenance.sha256 {
+        return Err("the rows are not those that the provenance names".to_owned());
+    }
+    if provenance.failure.is_some() || evidence.raw.is_empty() {
+        return Ok(());
+    }
+    let collector = collect::collector(&provenance.collector)
+        .ok_or_else(|| format!("this program has no collector `{}`", provenance.collector))?;
+    if collector.version() != provenance.collector_version {
+        return Err(format!(
+            "it was collected by another version of `{}`",
+            provenance.collector
+        ));
+    }
+    let context = Deriving {
+        arguments: &provenance.arguments,
+        catalog,
+        as_of: assessment.summary.as_of,
+        period: &assessment.summary.period,
+        site: target.summary.site.as_deref(),
+    };
+    match collector.derive(&evidence.raw, &context) {
+        Ok(table) if table.to_ndjson() == evidence.table.to_ndjson() => Ok(()),
+        Ok(_) => Err("the population derived again differs".to_owned()),
+        Err(_) if !provenance.visibility.complete && evidence.table.rows.is_empty() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn judge_again(target: &TargetRecord, catalog: &Catalog, profile: &Profile) -> Vec<crate::finding::Finding> {
+    let facts = collect::facts(target.summary.server.as_ref());
+    let plan = Plan::new(catalog, &facts);
+    evaluate(Evaluating {
+        catalog,
+        profile,
+        facts: &facts,
+        failure: target.summary.failure.as_deref(),
+        evidence: &target.evidence,
+        assignments: &plan.assignments,
+    })
+}

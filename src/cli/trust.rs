@@ -1,0 +1,61 @@
+//! `pgdossier trust`: the auditor's own file that says whose signatures count.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Days, Utc};
+use clap::Subcommand;
+use serde_json::json;
+
+use super::arguments::parse_time;
+use super::output::Output;
+use super::{Exit, Stop};
+use crate::sign::{PublicKey, TrustPolicy};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Write a policy that accepts assessments signed with one key, in one role.
+    Init {
+        /// The public key (`pgdossier keys public`); compare its fingerprint with its owner's by another channel.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// Who holds it.
+        #[arg(long)]
+        owner: String,
+        /// What they sign as.
+        #[arg(long, default_value = "assessor")]
+        role: String,
+        /// From when it counts; now when absent.
+        #[arg(long, value_parser = parse_time)]
+        valid_from: Option<DateTime<Utc>>,
+        /// Until when it counts; two years when absent.
+        #[arg(long, value_parser = parse_time)]
+        valid_until: Option<DateTime<Utc>>,
+        /// Where to write it; never overwrites.
+        #[arg(long, value_name = "FILE", default_value = "trust-policy.json")]
+        out: PathBuf,
+    },
+}
+
+pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
+    let Verb::Init {
+        key,
+        owner,
+        role,
+        valid_from,
+        valid_until,
+        out,
+    } = verb;
+    let key = PublicKey::load(key).map_err(Stop::usage)?;
+    let from = valid_from.unwrap_or_else(Utc::now);
+    let until = valid_until.unwrap_or_else(|| from.checked_add_days(Days::new(730)).unwrap_or(from));
+    let policy = TrustPolicy::single(&key, owner, role, from, until);
+    policy.write(out).map_err(Stop::usage)?;
+    output.note(&format!(
+        "wrote {}\ncompare the fingerprint with {owner} by telephone or in person: {}",
+        out.display(),
+        key.fingerprint()
+    ));
+    let json = json!({"policy": out, "keyid": key.keyid(), "fingerprint": key.fingerprint()});
+    output.result(&json, || out.display().to_string());
+    Ok(Exit::Good)
+}

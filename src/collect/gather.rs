@@ -1,0 +1,569 @@
+//! Asks one target everything at once and makes evidence of the answers.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use futures_util::StreamExt as _;
+
+use super::identity::{self, Database, Opening, quoted};
+use super::plan::{Plan, PlannedEvidence};
+use super::session::{self, AskError};
+use super::sql::POPULATION;
+use super::{Asked, Deriving, Document, Limits, Question, Reading, attestation, facts};
+use crate::assessment::Period;
+use crate::attestation::Attested;
+use crate::control::{Catalog, Scope};
+use crate::evidence::{
+    Evidence, Need, Provenance, Query, RawTable, Requirement, ServerIdentity, Table, Visibility, sha256_hex,
+};
+use crate::target::{Connection, ConnectionSettings, Target, connect};
+
+/// Everything that one assessment's collection shares.
+pub struct Collecting<'a> {
+    /// What to collect for.
+    pub catalog: &'a Catalog,
+    /// Everything attested.
+    pub attested: &'a Attested,
+    /// The documents that it refers to.
+    pub documents: &'a BTreeMap<String, Document>,
+    /// The assessment's clock.
+    pub as_of: DateTime<Utc>,
+    /// The assessment's period.
+    pub period: &'a Period,
+    /// Time limits.
+    pub limits: Limits,
+}
+
+/// What was collected of one target.
+pub struct Collected {
+    /// Who the server says it is.
+    pub server: Option<ServerIdentity>,
+    /// Why it could not be asked.
+    pub failure: Option<String>,
+    /// Warnings about the connection.
+    pub warnings: Vec<String>,
+    /// Evidence by name.
+    pub evidence: BTreeMap<String, Evidence>,
+    /// Control to the name of its evidence.
+    pub assignments: BTreeMap<String, String>,
+}
+
+/// Answers of one evidence's questions, before anything is derived.
+#[derive(Default)]
+struct Answers {
+    raw: BTreeMap<String, Table>,
+    queries: Vec<Query>,
+    requirements: Vec<Requirement>,
+    failure: Option<String>,
+    notes: Vec<String>,
+    server_time: Option<String>,
+}
+
+/// One question on its way to one database.
+struct Pending<'a> {
+    evidence: &'a str,
+    question: &'a Question,
+}
+
+/// Collects everything for one target. Never fails: what could not be collected is evidence that says so.
+pub async fn collect(target: &Target, settings: &ConnectionSettings, shared: &Collecting<'_>) -> Collected {
+    let started_at = Utc::now();
+    let opened = open(settings, &shared.limits).await;
+    let (server, failure, warnings) = match &opened {
+        Ok((_, opening, warnings)) => (Some(opening.server.clone()), None, warnings.clone()),
+        Err(failure) => (None, Some(failure.clone()), Vec::new()),
+    };
+    let plan = Plan::new(shared.catalog, &facts(server.as_ref()));
+    let mut answers: BTreeMap<&str, Answers> = plan
+        .evidence
+        .keys()
+        .map(|name| (name.as_str(), Answers::default()))
+        .collect();
+    if let Ok((connection, opening, _)) = opened {
+        ask_server(connection, &opening, settings, &plan, shared, &mut answers).await;
+    } else {
+        for answer in answers.values_mut() {
+            answer.failure.clone_from(&failure);
+        }
+    }
+    let finished_at = Utc::now();
+    let evidence = plan
+        .evidence
+        .iter()
+        .map(|(name, planned)| {
+            let mut answer = answers.remove(name.as_str()).unwrap_or_default();
+            read_files(planned, target, shared, &mut answer);
+            let span = (started_at, finished_at);
+            (name.clone(), finish(name, planned, answer, target, shared, span))
+        })
+        .collect();
+    Collected {
+        server,
+        failure,
+        warnings,
+        evidence,
+        assignments: plan.assignments,
+    }
+}
+
+/// Connects and asks the server who it is, in a snapshot that stays open.
+async fn open(
+    settings: &ConnectionSettings,
+    limits: &Limits,
+) -> Result<(Connection, Opening, Vec<String>), String> {
+    let connection = connect(settings).await.map_err(|error| error.to_string())?;
+    let client = &connection.client;
+    session::begin(client, limits)
+        .await
+        .map_err(|error| error.to_string())?;
+    let questions = [identity::IDENTITY.to_owned(), identity::DATABASES.to_owned()];
+    let mut answers = session::ask(client, limits, &questions).await.into_iter();
+    let mut next = || {
+        answers
+            .next()
+            .unwrap_or_else(|| Err(AskError::Broken("no answer".to_owned())))
+    };
+    let (identity, databases) = (
+        next().map_err(|e| e.to_string())?,
+        next().map_err(|e| e.to_string())?,
+    );
+    let address = connection.transport.address();
+    let transport = connection.transport.describe();
+    let opening = identity::opening(&identity, &databases, address, transport)?;
+    let warnings = connection.warnings.clone();
+    Ok((connection, opening, warnings))
+}
+
+async fn ask_server(
+    connection: Connection,
+    opening: &Opening,
+    settings: &ConnectionSettings,
+    plan: &Plan<'_>,
+    shared: &Collecting<'_>,
+    answers: &mut BTreeMap<&str, Answers>,
+) {
+    let asked = Asked {
+        server: &opening.server,
+        verifier_function: opening.verifier_function,
+    };
+    let questions: Vec<(&String, Vec<Question>)> = plan
+        .evidence
+        .iter()
+        .map(|(name, planned)| {
+            (
+                name,
+                planned
+                    .collector
+                    .questions(planned.arguments, shared.catalog, &asked),
+            )
+        })
+        .collect();
+    let of_scope = |scope: Scope| -> Vec<Pending<'_>> {
+        let pending = questions.iter().flat_map(|(evidence, questions)| {
+            questions
+                .iter()
+                .map(move |question| Pending { evidence, question })
+        });
+        pending
+            .filter(|pending| pending.question.scope == scope)
+            .collect()
+    };
+    let (cluster, everywhere) = (of_scope(Scope::Cluster), of_scope(Scope::Databases));
+    let first = &opening.server.database;
+    let mut here = cluster;
+    if opening.databases.iter().any(|database| database.name == *first) {
+        here.extend(of_scope(Scope::Databases));
+    }
+    let role = &opening.server.role;
+    // The other databases are asked while the first one answers.
+    let others: Vec<&Database> = opening
+        .databases
+        .iter()
+        .filter(|database| database.name != *first)
+        .collect();
+    let main = ask_database(&connection, first, role, &here, &shared.limits);
+    let rest = async {
+        let asking = others.iter().map(|database| {
+            let everywhere = &everywhere;
+            async move {
+                (
+                    *database,
+                    ask_other(settings, database, role, everywhere, &shared.limits).await,
+                )
+            }
+        });
+        let mut results: Vec<_> = futures_util::stream::iter(asking)
+            .buffer_unordered(shared.limits.connections.max(1))
+            .collect()
+            .await;
+        results.sort_by(|(left, _), (right, _)| left.name.cmp(&right.name));
+        results
+    };
+    let (main, rest) = if everywhere.is_empty() {
+        (main.await, Vec::new())
+    } else {
+        tokio::join!(main, rest)
+    };
+    let mut batches: Vec<(&str, DatabaseAnswers)> = vec![(first.as_str(), main)];
+    batches.extend(
+        rest.into_iter()
+            .map(|(database, result)| (database.name.as_str(), result)),
+    );
+    batches.sort_by(|(left, _), (right, _)| left.cmp(right));
+    for (database, result) in batches {
+        merge(
+            database,
+            role,
+            result,
+            &here,
+            &everywhere,
+            database == first,
+            answers,
+        );
+    }
+}
+
+/// What one database answered.
+enum DatabaseAnswers {
+    /// It was not asked, and that is right: it allows no connections.
+    Skipped(String),
+    /// It should have been asked and could not be: what is missing, and what to do.
+    Refused { need: String, remedy: String },
+    /// Each pending question's answer, with the snapshot and the server's time.
+    Answered {
+        snapshot: String,
+        server_time: Option<String>,
+        held: Vec<Vec<bool>>,
+        tables: Vec<Option<Result<Table, AskError>>>,
+    },
+}
+
+async fn ask_other(
+    settings: &ConnectionSettings,
+    database: &Database,
+    role: &str,
+    pending: &[Pending<'_>],
+    limits: &Limits,
+) -> DatabaseAnswers {
+    let name = &database.name;
+    if database.invalid {
+        return DatabaseAnswers::Skipped(format!(
+            "database `{name}` is invalid (an interrupted DROP DATABASE)"
+        ));
+    }
+    if !database.allows_connections {
+        return DatabaseAnswers::Skipped(format!("database `{name}` does not allow connections"));
+    }
+    if !database.may_connect {
+        return DatabaseAnswers::Refused {
+            need: format!("CONNECT on database {name}"),
+            remedy: format!("GRANT CONNECT ON DATABASE {} TO {};", quoted(name), quoted(role)),
+        };
+    }
+    match connect(&settings.with_database(name)).await {
+        Ok(connection) => {
+            if let Err(error) = session::begin(&connection.client, limits).await {
+                return refused(name, &error.to_string());
+            }
+            ask_database(&connection, name, role, pending, limits).await
+        }
+        Err(error) => refused(name, &error.to_string()),
+    }
+}
+
+fn refused(name: &str, error: &str) -> DatabaseAnswers {
+    DatabaseAnswers::Refused {
+        need: format!("a connection to database {name} ({error})"),
+        remedy: format!(
+            "let the role connect to database {} (pg_hba.conf, connection limits)",
+            quoted(name)
+        ),
+    }
+}
+
+/// Asks everything pending in one snapshot that is open already: first what the role may see, then what it may be asked.
+async fn ask_database(
+    connection: &Connection,
+    database: &str,
+    _role: &str,
+    pending: &[Pending<'_>],
+    limits: &Limits,
+) -> DatabaseAnswers {
+    let client = &connection.client;
+    let needs: Vec<Need> = pending
+        .iter()
+        .flat_map(|pending| pending.question.needs.iter().map(|(need, _)| need.clone()))
+        .collect();
+    let first = [identity::SNAPSHOT.to_owned(), identity::needs_query(&needs)];
+    let mut opening = session::ask(client, limits, &first).await.into_iter();
+    let (snapshot, held) = match (opening.next(), opening.next()) {
+        (Some(Ok(snapshot)), Some(Ok(held))) => (snapshot, identity::needs_held(&held, needs.len())),
+        (Some(Err(error)), _) | (_, Some(Err(error))) => return refused(database, &error.to_string()),
+        _ => return refused(database, "no answer"),
+    };
+    let mut held = held.into_iter();
+    let held: Vec<Vec<bool>> = pending
+        .iter()
+        .map(|pending| held.by_ref().take(pending.question.needs.len()).collect())
+        .collect();
+    // A question whose object may not be read would only fail; its need says why it was not asked.
+    let askable: Vec<bool> = pending
+        .iter()
+        .zip(&held)
+        .map(|(pending, held)| {
+            pending
+                .question
+                .needs
+                .iter()
+                .zip(held)
+                .all(|((need, _), held)| *held || matches!(need, Need::Member(_)))
+        })
+        .collect();
+    let texts: Vec<String> = pending
+        .iter()
+        .zip(&askable)
+        .filter(|(_, askable)| **askable)
+        .map(|(pending, _)| pending.question.sql.clone())
+        .collect();
+    let mut results = session::ask(client, limits, &texts).await.into_iter();
+    let tables = askable
+        .iter()
+        .map(|askable| if *askable { results.next() } else { None })
+        .collect();
+    let text = |column: &str| {
+        snapshot
+            .rows
+            .first()
+            .and_then(|row| row.get(column)?.as_str().map(str::to_owned))
+    };
+    DatabaseAnswers::Answered {
+        snapshot: text("snapshot").unwrap_or_default(),
+        server_time: text("server_time"),
+        held,
+        tables,
+    }
+}
+
+/// Adds one database's answers to the evidence that they belong to.
+fn merge(
+    database: &str,
+    role: &str,
+    result: DatabaseAnswers,
+    here: &[Pending<'_>],
+    everywhere: &[Pending<'_>],
+    is_first: bool,
+    answers: &mut BTreeMap<&str, Answers>,
+) {
+    let pending = if is_first { here } else { everywhere };
+    match result {
+        DatabaseAnswers::Skipped(note) => {
+            for pending in everywhere {
+                if let Some(answer) = answers.get_mut(pending.evidence) {
+                    answer.notes.push(format!("skipped: {note}"));
+                }
+            }
+        }
+        DatabaseAnswers::Refused { need, remedy } => {
+            for pending in pending {
+                if let Some(answer) = answers.get_mut(pending.evidence) {
+                    let requirement = Requirement {
+                        need: need.clone(),
+                        remedy: remedy.clone(),
+                        held: false,
+                        columns: Vec::new(),
+                    };
+                    if !answer.requirements.contains(&requirement) {
+                        answer.requirements.push(requirement);
+                    }
+                }
+            }
+        }
+        DatabaseAnswers::Answered {
+            snapshot,
+            server_time,
+            held,
+            tables,
+        } => {
+            for ((pending, held), table) in pending.iter().zip(held).zip(tables) {
+                let Some(answer) = answers.get_mut(pending.evidence) else {
+                    continue;
+                };
+                answer.server_time = answer.server_time.take().or_else(|| server_time.clone());
+                for ((need, columns), held) in pending.question.needs.iter().zip(held) {
+                    let requirement = Requirement {
+                        need: need.describe(),
+                        remedy: need.grant(&quoted(role)),
+                        held,
+                        columns: columns.clone(),
+                    };
+                    if !answer.requirements.contains(&requirement) {
+                        answer.requirements.push(requirement);
+                    }
+                }
+                if let Some(table) = table {
+                    take(answer, pending.question, database, &snapshot, table);
+                }
+            }
+        }
+    }
+}
+
+/// Takes one question's answer in one database.
+fn take(
+    answer: &mut Answers,
+    question: &Question,
+    database: &str,
+    snapshot: &str,
+    result: Result<Table, AskError>,
+) {
+    let table = result
+        .map_err(|error| error.to_string())
+        .and_then(|table| check_columns(question, table));
+    let mut table = match table {
+        Ok(table) => table,
+        Err(error) => {
+            let failure = format!(
+                "the query for `{}` failed in database `{database}`: {error}",
+                question.table
+            );
+            answer.failure.get_or_insert(failure);
+            return;
+        }
+    };
+    answer.queries.push(Query {
+        table: question.table.clone(),
+        database: database.to_owned(),
+        sql: question.sql.clone(),
+        sql_sha256: sha256_hex(question.sql.as_bytes()),
+        snapshot: snapshot.to_owned(),
+        rows: table.rows.len(),
+    });
+    if question.scope == Scope::Databases {
+        table.columns.insert(0, "database".to_owned());
+        for row in &mut table.rows {
+            row.insert("database".to_owned(), database.into());
+        }
+    }
+    match answer.raw.get_mut(&question.table) {
+        Some(sofar) => sofar.rows.append(&mut table.rows),
+        None => {
+            answer.raw.insert(question.table.clone(), table);
+        }
+    }
+}
+
+fn check_columns(question: &Question, mut table: Table) -> Result<Table, String> {
+    if !table.rows.is_empty() && table.columns != question.columns {
+        return Err(format!(
+            "it gave the columns {}, and {} were declared",
+            table.columns.join(", "),
+            question.columns.join(", ")
+        ));
+    }
+    table.columns.clone_from(&question.columns);
+    Ok(table)
+}
+
+/// Takes what comes from files, for collectors that read them.
+fn read_files(planned: &PlannedEvidence<'_>, target: &Target, shared: &Collecting<'_>, answer: &mut Answers) {
+    let reading = Reading {
+        control: planned.control,
+        target: &target.id,
+        attested: shared.attested,
+        documents: shared.documents,
+    };
+    let Some(read) = planned.collector.read(&reading) else {
+        return;
+    };
+    answer.failure = None;
+    answer.server_time = None;
+    answer.raw.insert(attestation::STATEMENTS.to_owned(), read.table);
+    answer
+        .requirements
+        .extend(read.missing.map(|(need, remedy)| Requirement {
+            need,
+            remedy,
+            held: false,
+            columns: Vec::new(),
+        }));
+}
+
+/// Derives the population and writes down where it comes from.
+fn finish(
+    name: &str,
+    planned: &PlannedEvidence<'_>,
+    mut answer: Answers,
+    target: &Target,
+    shared: &Collecting<'_>,
+    (started_at, finished_at): (DateTime<Utc>, DateTime<Utc>),
+) -> Evidence {
+    let context = Deriving {
+        arguments: planned.arguments,
+        catalog: shared.catalog,
+        as_of: shared.as_of,
+        period: shared.period,
+        site: target.site.as_deref(),
+    };
+    let visibility = Visibility::new(answer.requirements);
+    let columns = planned
+        .collector
+        .columns(planned.arguments, shared.catalog)
+        .unwrap_or_default();
+    let mut table = Table {
+        columns: columns.clone(),
+        rows: Vec::new(),
+    };
+    if answer.failure.is_none() {
+        match planned.collector.derive(&answer.raw, &context) {
+            Ok(derived) => table.rows = derived.rows,
+            Err(_) if !visibility.complete => {} // nothing could be asked: the visibility says why
+            Err(error) => answer.failure = Some(error),
+        }
+    }
+    answer.raw.remove(POPULATION);
+    let derived_from = answer
+        .raw
+        .iter()
+        .map(|(name, table)| RawTable {
+            name: name.clone(),
+            columns: table.columns.clone(),
+            rows: table.rows.len(),
+            sha256: sha256_hex(&table.to_ndjson()),
+        })
+        .collect();
+    let provenance = Provenance {
+        name: name.to_owned(),
+        collector: planned.collector.name().to_owned(),
+        collector_version: planned.collector.version(),
+        arguments: planned.arguments.clone(),
+        queries: answer.queries,
+        derived_from,
+        visibility,
+        failure: answer.failure,
+        notes: answer.notes,
+        started_at,
+        finished_at,
+        server_time: answer.server_time,
+        columns,
+        rows: table.rows.len(),
+        sha256: sha256_hex(&table.to_ndjson()),
+    };
+    Evidence {
+        provenance,
+        raw: answer.raw,
+        table,
+    }
+}
+
+impl Collected {
+    /// Nothing, and why.
+    pub fn failed(failure: String) -> Self {
+        Self {
+            server: None,
+            failure: Some(failure),
+            warnings: Vec::new(),
+            evidence: BTreeMap::new(),
+            assignments: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Who a server says it is, what the role may see, and which databases there are: the first question to every server.
+
+use serde_json::Value;
+
+use crate::evidence::{Need, Row, ServerIdentity, Table};
+
+/// What the first question tells.
+#[derive(Debug, Clone)]
+pub(super) struct Opening {
+    pub(super) server: ServerIdentity,
+    pub(super) verifier_function: bool,
+    pub(super) databases: Vec<Database>,
+}
+
+/// A database of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Database {
+    pub(super) name: String,
+    pub(super) allows_connections: bool,
+    pub(super) invalid: bool,
+    pub(super) may_connect: bool,
+}
+
+/// Identity and what decides which questions are asked.
+pub(super) const IDENTITY: &str = "SELECT version() AS version,
+       current_setting('server_version_num')::int AS version_num,
+       current_database()::text AS database, current_user::text AS role,
+       pg_is_in_recovery() AS standby,
+       CASE WHEN has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
+            THEN (SELECT system_identifier::text FROM pg_control_system()) END AS system_identifier,
+       (SELECT array_agg(rolname::text ORDER BY rolname) FROM pg_roles
+         WHERE rolname IN ('rdsadmin', 'rds_superuser', 'cloudsqladmin', 'azure_pg_admin')) AS platform_roles,
+       EXISTS (SELECT FROM pg_settings WHERE name LIKE 'aurora%') AS aurora,
+       coalesce((SELECT p.prosecdef AND o.rolsuper AND has_function_privilege(p.oid, 'EXECUTE')
+                        AND has_schema_privilege(p.pronamespace, 'USAGE')
+                   FROM pg_proc p JOIN pg_roles o ON o.oid = p.proowner
+                   JOIN pg_namespace n ON n.oid = p.pronamespace
+                  WHERE n.nspname = 'pgdossier' AND p.proname = 'password_verifiers' AND p.pronargs = 0), false)
+         AND NOT has_table_privilege('pg_catalog.pg_authid', 'SELECT') AS verifier_function";
+
+/// All databases, and whether the role may connect.
+pub(super) const DATABASES: &str = "SELECT datname AS name, datallowconn AS allows_connections,
+       datconnlimit = -2 AS invalid, has_database_privilege(oid, 'CONNECT') AS may_connect
+  FROM pg_database ORDER BY datname";
+
+/// When and in what snapshot: asked in every database.
+pub(super) const SNAPSHOT: &str =
+    "SELECT pg_current_snapshot()::text AS snapshot, clock_timestamp() AS server_time";
+
+/// Whether privileges are held: one column for each, in order.
+pub(super) fn needs_query(needs: &[Need]) -> String {
+    let columns: Vec<String> = needs
+        .iter()
+        .enumerate()
+        .map(|(index, need)| {
+            let test = match need {
+                Need::Select(relation) => {
+                    format!(
+                        "has_table_privilege(to_regclass({})::oid, 'SELECT')",
+                        literal(relation)
+                    )
+                }
+                Need::Execute(function) => {
+                    format!(
+                        "has_function_privilege(to_regprocedure({})::oid, 'EXECUTE')",
+                        literal(function)
+                    )
+                }
+                Need::Member(role) => format!(
+                    "(SELECT pg_has_role(r.oid, 'USAGE') FROM pg_roles r WHERE r.rolname = {})",
+                    literal(role)
+                ),
+            };
+            format!("coalesce({test}, false) AS n{index}")
+        })
+        .collect();
+    if columns.is_empty() {
+        "SELECT true AS n".to_owned()
+    } else {
+        format!("SELECT {}", columns.join(", "))
+    }
+}
+
+/// Which of the needs were held, in order.
+pub(super) fn needs_held(table: &Table, count: usize) -> Vec<bool> {
+    let row = table.rows.first();
+    (0..count)
+        .map(|index| row.and_then(|row| row.get(&format!("n{index}"))) == Some(&Value::Bool(true)))
+        .collect()
+}
+
+/// Reads the answers to [`IDENTITY`] and [`DATABASES`].
+///
+/// # Errors
+/// What an answer lacks.
+pub(super) fn opening(
+    identity: &Table,
+    databases: &Table,
+    address: String,
+    transport: String,
+) -> Result<Opening, String> {
+    let row = identity.rows.first().ok_or("the server did not say who it is")?;
+    let text = |column: &str| row.get(column).and_then(Value::as_str).map(str::to_owned);
+    let server = ServerIdentity {
+        system_identifier: text("system_identifier"),
+        version: text("version").ok_or("the server did not tell its version")?,
+        version_num: row
+            .get("version_num")
+            .and_then(Value::as_u64)
+            .and_then(|number| u32::try_from(number).ok())
+            .ok_or("the server did not tell its version")?,
+        database: text("database").unwrap_or_default(),
+        role: text("role").unwrap_or_default(),
+        standby: flag(row, "standby"),
+        platform: platform(row).to_owned(),
+        address,
+        transport,
+    };
+    let databases = databases
+        .rows
+        .iter()
+        .filter_map(|row| {
+            Some(Database {
+                name: row.get("name")?.as_str()?.to_owned(),
+                allows_connections: flag(row, "allows_connections"),
+                invalid: flag(row, "invalid"),
+                may_connect: flag(row, "may_connect"),
+            })
+        })
+        .collect();
+    Ok(Opening {
+        server,
+        verifier_function: flag(row, "verifier_function"),
+        databases,
+    })
+}
+
+fn flag(row: &Row, column: &str) -> bool {
+    row.get(column) == Some(&Value::Bool(true))
+}
+
+/// The managed platform that the server's own roles show; `self-managed` otherwise.
+fn platform(row: &Row) -> &'static str {
+    let roles: Vec<&str> = row
+        .get("platform_roles")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    if roles.contains(&"rdsadmin") {
+        if flag(row, "aurora") { "aurora" } else { "rds" }
+    } else if roles.contains(&"cloudsqladmin") {
+        "cloud-sql"
+    } else if roles.contains(&"azure_pg_admin") {
+        "azure"
+    } else {
+        "self-managed"
+    }
+}
+
+/// A text as an SQL literal.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A name as an SQL identifier.
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

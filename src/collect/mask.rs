@@ -1,0 +1,98 @@
+//! Masks secrets before anything else sees them.
+
+use std::sync::OnceLock;
+
+use regex::Regex;
+
+/// What stands in place of a secret.
+pub(super) const MASK: &str = "[masked]";
+
+/// The text with passwords of connection strings, URIs, assignments and options masked.
+pub(super) fn mask(text: &str) -> String {
+    if !might_hold_a_secret(text) {
+        return text.to_owned();
+    }
+    static ASSIGNMENT: OnceLock<Option<Regex>> = OnceLock::new();
+    static URI: OnceLock<Option<Regex>> = OnceLock::new();
+    // name = value, with the value bare, or quoted once by the connection string or a shell
+    let assignment = ASSIGNMENT.get_or_init(|| {
+        Regex::new(
+            r#"(?i)([a-z0-9_-]*(?:passw(?:or)?d|passphrase|pwd|secret|token)[a-z0-9_-]*\s*[=:]\s*)('(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|[^\s'",;&]+)"#,
+        )
+        .ok()
+    });
+    let uri = URI.get_or_init(|| Regex::new(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@?#]*):([^\s@/]+)@").ok());
+    let (Some(assignment), Some(uri)) = (assignment, uri) else {
+        return MASK.to_owned();
+    };
+    let text = uri.replace_all(text, format!("$1:{MASK}@"));
+    assignment
+        .replace_all(&text, format!("${{1}}{MASK}"))
+        .into_owned()
+}
+
+/// Whether a setting's whole value is a secret, by its name. Only names that extensions chose: the server's own names
+/// that hold such words (`password_encryption`, `ssl_key_file`) are no secrets.
+pub(super) fn is_secret_setting(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.contains('.')
+        && [
+            "password",
+            "passwd",
+            "secret",
+            "token",
+            "apikey",
+            "api_key",
+            "private_key",
+            "passphrase",
+        ]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+fn might_hold_a_secret(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    ["passw", "passphrase", "pwd", "secret", "token", "://"]
+        .iter()
+        .any(|word| lower.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_wherever_they_stand() {
+        for (text, secret) in [
+            ("host=a password=hunter2 user=b", "hunter2"),
+            ("host=a password = 'hun ter2' user=b", "hun ter2"),
+            ("PGPASSWORD=hunter2 pg_basebackup", "hunter2"),
+            ("curl --password=hunter2 x", "hunter2"),
+            ("postgresql://u:hunter2@h/db", "hunter2"),
+            ("postgresql://u@h/db?password=hunter2&x=1", "hunter2"),
+            (r#"AWS_SECRET_ACCESS_KEY="hunter2" aws s3 cp"#, "hunter2"),
+        ] {
+            let masked = mask(text);
+            assert!(!masked.contains(secret), "{text} → {masked}");
+            assert!(masked.contains(MASK), "{text} → {masked}");
+        }
+        assert_eq!(
+            mask("host=a password=x user=b"),
+            format!("host=a password={MASK} user=b")
+        );
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        for text in [
+            "scram-sha-256",
+            "/etc/ssl/server.key",
+            "https://example.com/a",
+            "password authentication failed",
+        ] {
+            assert_eq!(mask(text), text);
+        }
+        assert!(!is_secret_setting("password_encryption"));
+        assert!(is_secret_setting("vault.token"));
+    }
+}

@@ -1,0 +1,164 @@
+//! An assessment as the files of a bundle, and back.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::assessment::{Assessment, Summary, TargetRecord, TargetSummary};
+use crate::evidence::{Evidence, Provenance, Table};
+use crate::finding::Finding;
+use crate::profile::Profile;
+
+/// Version of the record files' format.
+pub const FORMAT: &str = "pgdossier-assessment/v1";
+
+/// The summary's path.
+pub const SUMMARY: &str = "assessment.json";
+/// The profile's path.
+pub const PROFILE: &str = "profile.json";
+
+/// Why records could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// A file is not there.
+    #[error("the bundle has no `{0}`")]
+    Missing(String),
+    /// A file is not what it should be.
+    #[error("`{path}` cannot be understood: {reason}")]
+    Wrong {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// JSON as records hold it: indented, with a final newline.
+pub fn to_json(value: &impl Serialize) -> Vec<u8> {
+    // Our records are maps, lists, texts and numbers: writing them to memory cannot fail.
+    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+/// The findings' path for a target.
+pub fn findings_path(target: &str) -> String {
+    format!("targets/{target}/findings.json")
+}
+
+/// The population's path.
+pub fn evidence_path(target: &str, evidence: &str) -> String {
+    format!("targets/{target}/evidence/{evidence}.ndjson")
+}
+
+fn provenance_path(target: &str, evidence: &str) -> String {
+    format!("targets/{target}/evidence/{evidence}.json")
+}
+
+fn raw_path(target: &str, evidence: &str, table: &str) -> String {
+    format!("targets/{target}/evidence/{evidence}.{table}.ndjson")
+}
+
+/// The files of an assessment: summary, profile, findings and evidence.
+pub fn files(assessment: &Assessment, profile: &Profile) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    files.insert(SUMMARY.to_owned(), to_json(&assessment.summary));
+    files.insert(PROFILE.to_owned(), to_json(profile));
+    for target in &assessment.targets {
+        let id = &target.summary.id;
+        files.insert(findings_path(id), to_json(&target.findings));
+        for (name, evidence) in &target.evidence {
+            files.insert(provenance_path(id, name), to_json(&evidence.provenance));
+            files.insert(evidence_path(id, name), evidence.table.to_ndjson());
+            for (table, rows) in &evidence.raw {
+                files.insert(raw_path(id, name, table), rows.to_ndjson());
+            }
+        }
+    }
+    files
+}
+
+/// Reads an assessment back; `read` gives a file's bytes and `paths` are all that there are.
+///
+/// # Errors
+/// [`RecordError`].
+pub fn read(
+    paths: &[String],
+    read: &dyn Fn(&str) -> Option<Vec<u8>>,
+) -> Result<(Assessment, Profile), RecordError> {
+    let summary: Summary = parse(SUMMARY, read)?;
+    if summary.format != FORMAT {
+        let reason = format!(
+            "its format is `{}`, and this program reads `{FORMAT}`",
+            summary.format
+        );
+        return Err(RecordError::Wrong {
+            path: SUMMARY.to_owned(),
+            reason,
+        });
+    }
+    let profile: Profile = parse(PROFILE, read)?;
+    let targets = summary
+        .targets
+        .iter()
+        .map(|target| read_target(target, paths, read))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok((Assessment { summary, targets }, profile))
+}
+
+fn read_target(
+    summary: &TargetSummary,
+    paths: &[String],
+    read: &dyn Fn(&str) -> Option<Vec<u8>>,
+) -> Result<TargetRecord, RecordError> {
+    let id = &summary.id;
+    let findings: Vec<Finding> = parse(&findings_path(id), read)?;
+    let folder = format!("targets/{id}/evidence/");
+    let mut evidence = BTreeMap::new();
+    for name in paths
+        .iter()
+        .filter_map(|path| path.strip_prefix(&folder)?.strip_suffix(".json"))
+    {
+        let provenance: Provenance = parse(&provenance_path(id, name), read)?;
+        let table = rows(&evidence_path(id, name), provenance.columns.clone(), read)?;
+        let mut raw = BTreeMap::new();
+        for table in &provenance.derived_from {
+            let path = raw_path(id, name, &table.name);
+            raw.insert(table.name.clone(), rows(&path, table.columns.clone(), read)?);
+        }
+        evidence.insert(
+            name.to_owned(),
+            Evidence {
+                provenance,
+                raw,
+                table,
+            },
+        );
+    }
+    Ok(TargetRecord {
+        summary: summary.clone(),
+        evidence,
+        findings,
+    })
+}
+
+fn parse<T: DeserializeOwned>(path: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<T, RecordError> {
+    let bytes = read(path).ok_or_else(|| RecordError::Missing(path.to_owned()))?;
+    serde_json::from_slice(&bytes).map_err(|error| RecordError::Wrong {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+fn rows(
+    path: &str,
+    columns: Vec<String>,
+    read: &dyn Fn(&str) -> Option<Vec<u8>>,
+) -> Result<Table, RecordError> {
+    let bytes = read(path).ok_or_else(|| RecordError::Missing(path.to_owned()))?;
+    Table::from_ndjson(columns, &bytes).map_err(|reason| RecordError::Wrong {
+        path: path.to_owned(),
+        reason,
+    })
+}

@@ -1,0 +1,116 @@
+//! Evidence as reports show it: where it comes from, and what was asked.
+
+use serde::Serialize;
+
+use crate::assessment::TargetRecord;
+use crate::escape::markdown_block;
+use crate::evidence::{Provenance, Query};
+use crate::record;
+
+#[derive(Serialize)]
+pub(super) struct EvidenceView {
+    anchor: String,
+    target: String,
+    name: String,
+    collector: String,
+    rows: usize,
+    sha256: String,
+    file: String,
+    collected: String,
+    server_time: Option<String>,
+    complete: bool,
+    missing: Vec<String>,
+    failure: Option<String>,
+    notes: Vec<String>,
+    derived_from: Vec<String>,
+    queries: Vec<QueryView>,
+}
+
+/// One question, with the databases that it was put to.
+#[derive(Serialize)]
+struct QueryView {
+    table: String,
+    databases: Vec<String>,
+    snapshots: Vec<String>,
+    rows: usize,
+    sql: String,
+    sql_sha256: String,
+    /// As a block of Markdown.
+    block: String,
+}
+
+pub(super) fn anchor(target: &str, evidence: &str) -> String {
+    format!("evidence--{target}--{evidence}")
+}
+
+pub(super) fn views(target: &TargetRecord) -> Vec<EvidenceView> {
+    target
+        .evidence
+        .values()
+        .map(|evidence| view(&target.summary.id, &evidence.provenance))
+        .collect()
+}
+
+fn view(target: &str, provenance: &Provenance) -> EvidenceView {
+    EvidenceView {
+        anchor: anchor(target, &provenance.name),
+        target: target.to_owned(),
+        name: provenance.name.clone(),
+        collector: format!(
+            "{} (version {})",
+            provenance.collector, provenance.collector_version
+        ),
+        rows: provenance.rows,
+        sha256: provenance.sha256.clone(),
+        file: record::evidence_path(target, &provenance.name),
+        collected: format!(
+            "{} to {}",
+            provenance.started_at.format("%Y-%m-%d %H:%M:%S%.3f"),
+            provenance.finished_at.format("%H:%M:%S%.3f UTC")
+        ),
+        server_time: provenance.server_time.clone(),
+        complete: provenance.visibility.complete && provenance.failure.is_none(),
+        missing: provenance
+            .visibility
+            .requirements
+            .iter()
+            .filter(|requirement| !requirement.held)
+            .map(|requirement| requirement.need.clone())
+            .collect(),
+        failure: provenance.failure.clone(),
+        notes: provenance.notes.clone(),
+        derived_from: provenance
+            .derived_from
+            .iter()
+            .map(|raw| format!("{} ({} rows, sha256 {})", raw.name, raw.rows, raw.sha256))
+            .collect(),
+        queries: queries(&provenance.queries),
+    }
+}
+
+/// The same question to several databases is shown once.
+fn queries(queries: &[Query]) -> Vec<QueryView> {
+    let mut views: Vec<QueryView> = Vec::new();
+    for query in queries {
+        match views
+            .iter_mut()
+            .find(|view| view.table == query.table && view.sql_sha256 == query.sql_sha256)
+        {
+            Some(view) => {
+                view.databases.push(query.database.clone());
+                view.snapshots.push(query.snapshot.clone());
+                view.rows += query.rows;
+            }
+            None => views.push(QueryView {
+                table: query.table.clone(),
+                databases: vec![query.database.clone()],
+                snapshots: vec![query.snapshot.clone()],
+                rows: query.rows,
+                sql: query.sql.clone(),
+                sql_sha256: query.sql_sha256.clone(),
+                block: markdown_block(&query.sql),
+            }),
+        }
+    }
+    views
+}

@@ -1,0 +1,173 @@
+//! Attestations and certificates as reports show them: who, when, until when, on what.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::assessment::TargetRecord;
+use crate::evidence::Row;
+
+/// Days before the end at which a statement is shown as expiring.
+const SOON: i64 = 60;
+
+#[derive(Clone, PartialEq, Serialize)]
+pub(super) struct StatementView {
+    id: String,
+    kind: String,
+    controls: Vec<String>,
+    targets: Vec<String>,
+    who: String,
+    when: String,
+    until: String,
+    state: String,
+    days_left: i64,
+    summary: String,
+    details: Vec<(String, String)>,
+    documents: Vec<DocumentView>,
+    file: String,
+}
+
+#[derive(Clone, PartialEq, Serialize)]
+struct DocumentView {
+    name: String,
+    description: String,
+    state: String,
+    sha256: Option<String>,
+    path: Option<String>,
+}
+
+impl StatementView {
+    /// Whether somebody has to renew it, now or soon.
+    pub(super) fn needs_attention(&self) -> bool {
+        match self.state.as_str() {
+            "valid" => self.days_left <= SOON,
+            "superseded" | "revoked" => false,
+            _ => true,
+        }
+    }
+}
+
+/// Every statement once, with the controls and targets that it answers.
+pub(super) fn statements(targets: &[&TargetRecord]) -> Vec<StatementView> {
+    let mut views: Vec<StatementView> = Vec::new();
+    for target in targets {
+        for (name, evidence) in &target.evidence {
+            let kind = evidence.provenance.collector.as_str();
+            if kind != "attestation" && kind != "certificate" {
+                continue;
+            }
+            for row in &evidence.table.rows {
+                let view = view(kind, row);
+                let index = views
+                    .iter()
+                    .position(|known| known.id == view.id)
+                    .unwrap_or_else(|| {
+                        views.push(view);
+                        views.len() - 1
+                    });
+                if let Some(known) = views.get_mut(index) {
+                    add(&mut known.controls, name);
+                    add(&mut known.targets, &target.summary.id);
+                }
+            }
+        }
+    }
+    views.sort_by(|left, right| left.id.cmp(&right.id));
+    views
+}
+
+fn add(list: &mut Vec<String>, item: &str) {
+    if !list.iter().any(|known| known == item) {
+        list.push(item.to_owned());
+    }
+}
+
+fn view(kind: &str, row: &Row) -> StatementView {
+    let text = |column: &str| match row.get(column) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(items)) => items
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(", "),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    };
+    let joined = |columns: &[&str]| {
+        let parts: Vec<String> = columns
+            .iter()
+            .map(|column| text(column))
+            .filter(|part| !part.is_empty())
+            .collect();
+        parts.join(", ")
+    };
+    let (who, when, summary, labels): (_, _, _, &[(&str, &str)]) = if kind == "attestation" {
+        let who = joined(&["performed_by", "performed_by_role", "performed_by_organisation"]);
+        (
+            who,
+            text("performed_at"),
+            text("statement"),
+            &[
+                ("Answer", "answer"),
+                ("Method", "method"),
+                ("Reviewer", "reviewer"),
+                ("Valid from", "valid_from"),
+            ],
+        )
+    } else {
+        let summary = format!(
+            "{} of {}, number {}",
+            text("scheme"),
+            text("provider"),
+            text("number")
+        );
+        (
+            text("issuer"),
+            format!("{} to {}", text("period_from"), text("period_to")),
+            summary,
+            &[
+                ("Covers the period", "covers_period"),
+                ("Days not covered", "days_uncovered"),
+                ("Sites", "sites"),
+                ("Exceptions noted by the issuer", "exceptions_noted"),
+                ("Reviewed by", "reviewed_by"),
+                ("Reviewed at", "reviewed_at"),
+            ],
+        )
+    };
+    StatementView {
+        id: text("id"),
+        kind: kind.to_owned(),
+        controls: Vec::new(),
+        targets: Vec::new(),
+        who,
+        when,
+        until: text("expires_at"),
+        state: text("state"),
+        days_left: row.get("days_left").and_then(Value::as_i64).unwrap_or(0),
+        summary,
+        details: labels
+            .iter()
+            .map(|(label, column)| ((*label).to_owned(), text(column)))
+            .filter(|(_, value)| !value.is_empty())
+            .collect(),
+        documents: documents(row),
+        file: text("file"),
+    }
+}
+
+fn documents(row: &Row) -> Vec<DocumentView> {
+    let list = row.get("documents").and_then(Value::as_array);
+    list.into_iter()
+        .flatten()
+        .map(|document| {
+            let text = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
+            DocumentView {
+                name: text("name").unwrap_or_default(),
+                description: text("description").unwrap_or_default(),
+                state: text("state").unwrap_or_default(),
+                sha256: text("sha256"),
+                path: text("path"),
+            }
+        })
+        .collect()
+}

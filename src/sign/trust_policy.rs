@@ -1,0 +1,267 @@
+//! The auditor's file: whose keys count, for what, when, and how many owners must have signed.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::key_file::{read_small, write_public};
+use super::{PublicKey, SignError};
+
+/// The version of the policy format that this program reads and writes.
+pub const POLICY_VERSION: u32 = 1;
+
+/// What an auditor trusts. Nothing in a bundle can add to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustPolicy {
+    /// Always [`POLICY_VERSION`].
+    pub version: u32,
+    /// The keys that count, each once.
+    pub keys: Vec<TrustedKey>,
+    /// All of these must be met; at least one.
+    pub require: Vec<Requirement>,
+    /// Whether the time of signing must be proven by a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<TimestampRule>,
+    /// What the auditor has accepted of this series so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<SeriesPin>,
+}
+
+/// A key, who holds it and what it may sign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustedKey {
+    /// Hex SHA-256 of the key's SPKI DER; must agree with `public_key`.
+    pub keyid: String,
+    /// SPKI in PEM.
+    pub public_key: String,
+    /// The person or team that holds it; thresholds count owners, not keys.
+    pub owner: String,
+    /// The roles it may sign in.
+    pub roles: Vec<String>,
+    /// From when its signatures are accepted.
+    pub valid_from: DateTime<Utc>,
+    /// Until when (exclusive) its signatures are accepted.
+    pub valid_until: DateTime<Utc>,
+    /// When it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// Why it was revoked; without a reason it counts as compromised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_reason: Option<Revocation>,
+}
+
+/// Why a key was revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Revocation {
+    /// Somebody else may have it: nothing it signed counts without a trusted time from before.
+    KeyCompromise,
+    /// Another key took its place.
+    Superseded,
+    /// Its owner left or changed duties.
+    AffiliationChanged,
+    /// It is no longer used.
+    CessationOfOperation,
+}
+
+/// How many different owners must have signed a kind of statement in a role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requirement {
+    /// The kind of statement: `assessment`. A kind that the verifier does not know is never met.
+    pub statement: String,
+    /// The role the signature was made in.
+    pub role: String,
+    /// How many distinct owners; at least 1.
+    pub threshold: usize,
+    /// Roles whose signers' owners do not count here (separation of duties).
+    #[serde(default)]
+    pub distinct_owner_from: Vec<String>,
+}
+
+/// Whether a trusted time is needed and who may give it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimestampRule {
+    /// Certificates, in PEM, of the time-stamping authorities' roots.
+    pub roots: Vec<String>,
+    /// Whether a bundle without a token fails.
+    pub required: bool,
+}
+
+/// The part of a series that the auditor has accepted already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeriesPin {
+    /// The series' name.
+    pub id: String,
+    /// How many bundles have been accepted; the next one has this index.
+    pub size: u64,
+    /// The RFC 9162 root over the accepted bundles' lines of `chain/leaves.txt`, in hex.
+    pub root: String,
+}
+
+impl TrustPolicy {
+    /// A policy that wants one assessment signed in `role` by `owner` with `key`, from `valid_from` to `valid_until`.
+    pub fn single(
+        key: &PublicKey,
+        owner: &str,
+        role: &str,
+        valid_from: DateTime<Utc>,
+        valid_until: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            version: POLICY_VERSION,
+            keys: vec![TrustedKey {
+                keyid: key.keyid().to_owned(),
+                public_key: key.to_pem(),
+                owner: owner.to_owned(),
+                roles: vec![role.to_owned()],
+                valid_from,
+                valid_until,
+                revoked_at: None,
+                revoked_reason: None,
+            }],
+            require: vec![Requirement {
+                statement: "assessment".to_owned(),
+                role: role.to_owned(),
+                threshold: 1,
+                distinct_owner_from: Vec::new(),
+            }],
+            timestamp: None,
+            series: None,
+        }
+    }
+
+    /// Reads a policy file. Unknown and duplicate fields are errors, and so is a policy that would let anything pass.
+    ///
+    /// # Errors
+    /// [`SignError::File`] or [`SignError::Policy`].
+    pub fn load(path: &Path) -> Result<Self, SignError> {
+        Self::parse(&read_small(path)?, &format!("`{}`", path.display()))
+    }
+
+    /// Parses a policy's JSON; see [`TrustPolicy::load`].
+    ///
+    /// # Errors
+    /// [`SignError::Policy`].
+    pub fn from_json(json: &[u8]) -> Result<Self, SignError> {
+        Self::parse(json, "in the text")
+    }
+
+    fn parse(json: &[u8], what: &str) -> Result<Self, SignError> {
+        let wrong = |reason: String| SignError::Policy {
+            what: what.to_owned(),
+            reason,
+        };
+        let policy: Self = serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))?;
+        policy.check().map_err(wrong)?;
+        Ok(policy)
+    }
+
+    /// Writes the policy to a new file, complete or not at all.
+    ///
+    /// # Errors
+    /// [`SignError::Policy`] when it is not a valid policy, [`SignError::Exists`], [`SignError::File`].
+    pub fn write(&self, path: &Path) -> Result<(), SignError> {
+        let wrong = |reason: String| SignError::Policy {
+            what: format!("for `{}`", path.display()),
+            reason,
+        };
+        self.check().map_err(wrong)?;
+        let mut json = serde_json::to_vec_pretty(self).map_err(|error| wrong(error.to_string()))?;
+        json.push(b'\n');
+        write_public(path, &json)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.version != POLICY_VERSION {
+            return Err(format!(
+                "its version is {}; this program knows {POLICY_VERSION}",
+                self.version
+            ));
+        }
+        if self.require.is_empty() {
+            return Err(
+                "`require` is empty: such a policy would accept a bundle that nobody signed".to_owned(),
+            );
+        }
+        let mut seen = BTreeSet::new();
+        for key in &self.keys {
+            key.check()?;
+            if !seen.insert(&key.keyid) {
+                return Err(format!("key `{}` is listed twice; merge its roles", key.keyid));
+            }
+        }
+        for requirement in &self.require {
+            if requirement.threshold == 0 {
+                return Err(format!(
+                    "the threshold for role `{}` is 0; say at least 1",
+                    requirement.role
+                ));
+            }
+        }
+        match &self.series {
+            Some(series) if !is_sha256(&series.root) => {
+                Err("`series.root` is not 64 lowercase hexadecimal digits".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl TrustedKey {
+    /// The key itself.
+    ///
+    /// # Errors
+    /// [`SignError::NotAPublicKey`].
+    pub fn public_key(&self) -> Result<PublicKey, SignError> {
+        PublicKey::from_pem(&self.public_key)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let key = self
+            .public_key()
+            .map_err(|error| format!("key `{}`: {error}", self.keyid))?;
+        if key.keyid() != self.keyid {
+            return Err(format!(
+                "key `{}`: its `public_key` has the key id `{}`",
+                self.keyid,
+                key.keyid()
+            ));
+        }
+        if self.owner.trim().is_empty() {
+            return Err(format!(
+                "key `{}`: `owner` is empty; thresholds count owners",
+                self.keyid
+            ));
+        }
+        if self.roles.is_empty() {
+            return Err(format!(
+                "key `{}`: `roles` is empty; it could sign nothing",
+                self.keyid
+            ));
+        }
+        if self.valid_from >= self.valid_until {
+            return Err(format!(
+                "key `{}`: `valid_from` is not before `valid_until`",
+                self.keyid
+            ));
+        }
+        if self.revoked_reason.is_some() && self.revoked_at.is_none() {
+            return Err(format!(
+                "key `{}`: `revoked_reason` without `revoked_at`; say when",
+                self.keyid
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}

@@ -1,0 +1,433 @@
+//! Connecting: every host and address in order, each within its time limit, with the cause of a failure in words.
+
+use std::time::Duration;
+
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinHandle;
+use tokio_postgres::config::{ChannelBinding as PgChannelBinding, SslMode as PgSslMode, SslNegotiation};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+
+use super::environment::Account;
+use super::settings::{ChannelBinding, ConnectionSettings, Host, SessionAttributes};
+use super::tls::{Connector, SslMode, TlsObservation};
+
+/// What kind of failure it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectErrorKind {
+    /// Nothing listens there, or the name leads nowhere.
+    Unreachable,
+    /// No answer in time.
+    Timeout,
+    /// The server knows us not, or the password is wrong.
+    Authentication,
+    /// TLS could not be agreed on, or the certificate is not good.
+    Tls,
+    /// The connection string, a file that it names, or the environment is wrong.
+    Configuration,
+    /// The server refused for another reason.
+    Refused,
+}
+
+/// Why there is no connection. Never holds a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ConnectError {
+    /// What kind of failure it was.
+    pub kind: ConnectErrorKind,
+    message: String,
+}
+
+impl ConnectError {
+    pub(super) fn new(kind: ConnectErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+}
+
+/// How a server was reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transport {
+    /// The host as it was named, or the folder of the socket.
+    pub host: String,
+    /// The port, or the number in the socket's name.
+    pub port: u16,
+    /// Whether it is a Unix-domain socket.
+    pub socket: bool,
+    /// What was seen of TLS.
+    pub tls: Option<TlsObservation>,
+}
+
+impl Transport {
+    /// `db1:5432`, or `/run/postgresql:5432`.
+    pub fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// In words: protocol, cipher and what was verified.
+    pub fn describe(&self) -> String {
+        match &self.tls {
+            Some(tls) => format!("{} {} (verified: {})", tls.protocol, tls.cipher, tls.verified),
+            None if self.socket => "unix-socket".to_owned(),
+            None => "none".to_owned(),
+        }
+    }
+}
+
+/// An open connection; closed when dropped.
+pub struct Connection {
+    /// To ask with.
+    pub client: Client,
+    /// How the server was reached.
+    pub transport: Transport,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+    driver: JoinHandle<()>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// Connects to the first host that answers and is of the kind asked for.
+///
+/// # Errors
+/// [`ConnectError`]: the last host's failure, or each host's where there are several.
+pub async fn connect(settings: &ConnectionSettings) -> Result<Connection, ConnectError> {
+    let mut failures: Vec<ConnectError> = Vec::new();
+    let mut second_choice = None;
+    for host in &settings.hosts {
+        match connect_host(settings, host).await {
+            Ok(connection) => match is_wanted(&connection.client, settings.session).await {
+                Ok(true) => return Ok(connection),
+                Ok(false) if settings.session == SessionAttributes::PreferStandby => {
+                    second_choice.get_or_insert(connection);
+                }
+                Ok(false) => failures.push(ConnectError::new(
+                    ConnectErrorKind::Refused,
+                    format!(
+                        "{}:{} is not the kind of server that target_session_attrs asks for",
+                        host.name, host.port
+                    ),
+                )),
+                Err(error) => failures.push(error),
+            },
+            Err(error) => failures.push(error),
+        }
+    }
+    if let Some(connection) = second_choice {
+        return Ok(connection);
+    }
+    let kind = failures
+        .last()
+        .map_or(ConnectErrorKind::Configuration, |failure| failure.kind);
+    let messages: Vec<String> = failures.into_iter().map(|failure| failure.message).collect();
+    Err(ConnectError::new(kind, messages.join("; ")))
+}
+
+async fn connect_host(settings: &ConnectionSettings, host: &Host) -> Result<Connection, ConnectError> {
+    if host.is_socket() {
+        return attempt(settings, host, None, false).await;
+    }
+    let resolve = tokio::net::lookup_host((host.address.as_deref().unwrap_or(&host.name), host.port));
+    let addresses: Vec<std::net::SocketAddr> = within(settings.connect_timeout, host, async {
+        resolve.await.map(Iterator::collect).map_err(|error| {
+            ConnectError::new(
+                ConnectErrorKind::Unreachable,
+                format!("the host name `{}` cannot be resolved: {error}", host.name),
+            )
+        })
+    })
+    .await?;
+    let mut last = ConnectError::new(
+        ConnectErrorKind::Unreachable,
+        format!("`{}` has no address", host.name),
+    );
+    for address in addresses {
+        match with_sslmode(settings, host, address).await {
+            Ok(connection) => return Ok(connection),
+            // Another address is another chance only when nothing answered at this one.
+            Err(error)
+                if matches!(
+                    error.kind,
+                    ConnectErrorKind::Unreachable | ConnectErrorKind::Timeout
+                ) =>
+            {
+                last = error
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(last)
+}
+
+/// The attempts that the mode allows at one address, in its order.
+async fn with_sslmode(
+    settings: &ConnectionSettings,
+    host: &Host,
+    address: std::net::SocketAddr,
+) -> Result<Connection, ConnectError> {
+    let (first, second) = match settings.sslmode {
+        SslMode::Disable => (false, None),
+        SslMode::Allow => (false, Some(true)),
+        SslMode::Prefer => (true, Some(false)),
+        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => (true, None),
+    };
+    let error = match attempt(settings, host, Some(address), first).await {
+        Ok(connection) => return Ok(connection),
+        Err(error) => error,
+    };
+    match second {
+        Some(tls)
+            if !matches!(
+                error.kind,
+                ConnectErrorKind::Unreachable | ConnectErrorKind::Timeout
+            ) =>
+        {
+            // The first failure says more: the second is often only its consequence.
+            attempt(settings, host, Some(address), tls)
+                .await
+                .map_err(|second| match second.kind {
+                    ConnectErrorKind::Tls => error,
+                    _ => second,
+                })
+        }
+        _ => Err(error),
+    }
+}
+
+/// One attempt, within the time limit from the first packet to the end of authentication.
+async fn attempt(
+    settings: &ConnectionSettings,
+    host: &Host,
+    address: Option<std::net::SocketAddr>,
+    tls: bool,
+) -> Result<Connection, ConnectError> {
+    within(settings.connect_timeout, host, async {
+        let config = configuration(settings, host, tls);
+        let mut transport = Transport {
+            host: host.name.clone(),
+            port: host.port,
+            socket: address.is_none(),
+            tls: None,
+        };
+        let explain = |error: tokio_postgres::Error| explain(&error, settings, host);
+        let unreachable = |error: std::io::Error| {
+            let place = match address {
+                Some(address) if address.ip().to_string() != host.name => {
+                    format!("{}:{} ({})", host.name, host.port, address.ip())
+                }
+                _ => format!("{}:{}", host.name, host.port),
+            };
+            ConnectError::new(
+                ConnectErrorKind::Unreachable,
+                format!("cannot reach {place}: {error}; check that the server runs and listens there"),
+            )
+        };
+        let (client, driver) = match address {
+            None => {
+                let stream = socket(host).await.map_err(unreachable)?;
+                check_peer(settings, &stream)?;
+                let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(explain)?;
+                (client, tokio::spawn(async move { drop(connection.await) }))
+            }
+            Some(address) => {
+                let stream = TcpStream::connect(address).await.map_err(unreachable)?;
+                let _ = stream.set_nodelay(true);
+                if tls {
+                    let connector = Connector::new(settings.sslmode, &settings.tls, &host.name)
+                        .map_err(|message| ConnectError::new(ConnectErrorKind::Configuration, message))?;
+                    let observed = connector.observed.clone();
+                    let (client, connection) =
+                        config.connect_raw(stream, connector).await.map_err(explain)?;
+                    transport.tls = observed.lock().ok().and_then(|observed| observed.clone());
+                    (client, tokio::spawn(async move { drop(connection.await) }))
+                } else {
+                    let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(explain)?;
+                    (client, tokio::spawn(async move { drop(connection.await) }))
+                }
+            }
+        };
+        Ok(Connection {
+            client,
+            transport,
+            warnings: settings.warnings.clone(),
+            driver,
+        })
+    })
+    .await
+}
+
+async fn within<T>(
+    limit: Option<Duration>,
+    host: &Host,
+    future: impl Future<Output = Result<T, ConnectError>>,
+) -> Result<T, ConnectError> {
+    let Some(limit) = limit else { return future.await };
+    tokio::time::timeout(limit, future).await.unwrap_or_else(|_| {
+        Err(ConnectError::new(
+            ConnectErrorKind::Timeout,
+            format!(
+                "{}:{} did not answer within {} s (connect_timeout)",
+                host.name,
+                host.port,
+                limit.as_secs()
+            ),
+        ))
+    })
+}
+
+async fn socket(host: &Host) -> std::io::Result<UnixStream> {
+    let name = format!("{}/.s.PGSQL.{}", host.name, host.port);
+    match name.strip_prefix('@') {
+        #[cfg(target_os = "linux")]
+        Some(abstract_name) => {
+            use std::os::linux::net::SocketAddrExt as _;
+            let address = std::os::unix::net::SocketAddr::from_abstract_name(abstract_name)?;
+            let stream = std::os::unix::net::UnixStream::connect_addr(&address)?;
+            stream.set_nonblocking(true)?;
+            UnixStream::from_std(stream)
+        }
+        _ => UnixStream::connect(name).await,
+    }
+}
+
+fn check_peer(settings: &ConnectionSettings, stream: &UnixStream) -> Result<(), ConnectError> {
+    let Some(wanted) = &settings.require_peer else {
+        return Ok(());
+    };
+    let uid = stream.peer_cred().map(|credentials| credentials.uid()).ok();
+    let name = uid.and_then(Account::by_uid).map(|account| account.name);
+    if name.as_ref() == Some(wanted) {
+        return Ok(());
+    }
+    let found = name.unwrap_or_else(|| uid.map_or_else(|| "unknown".to_owned(), |uid| uid.to_string()));
+    Err(ConnectError::new(
+        ConnectErrorKind::Authentication,
+        format!("requirepeer asks for a server that runs as `{wanted}`, and this one runs as `{found}`"),
+    ))
+}
+
+fn configuration(settings: &ConnectionSettings, host: &Host, tls: bool) -> Config {
+    let mut config = Config::new();
+    config
+        .user(&settings.user)
+        .dbname(&settings.database)
+        .application_name("pgdossier")
+        .ssl_mode(if tls {
+            PgSslMode::Require
+        } else {
+            PgSslMode::Disable
+        })
+        .channel_binding(match settings.channel_binding {
+            ChannelBinding::Disable => PgChannelBinding::Disable,
+            ChannelBinding::Prefer => PgChannelBinding::Prefer,
+            ChannelBinding::Require => PgChannelBinding::Require,
+        });
+    if settings.tls.direct {
+        config.ssl_negotiation(SslNegotiation::Direct);
+    }
+    if let Some(options) = &settings.options {
+        config.options(options);
+    }
+    if let Some(password) = settings.password_for(host) {
+        config.password(password.as_bytes());
+    }
+    config
+}
+
+async fn is_wanted(client: &Client, wanted: SessionAttributes) -> Result<bool, ConnectError> {
+    if wanted == SessionAttributes::Any {
+        return Ok(true);
+    }
+    let question =
+        "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only')";
+    let answer = client.simple_query(question).await.map_err(|error| {
+        ConnectError::new(
+            ConnectErrorKind::Refused,
+            format!("the server did not say what it is: {error}"),
+        )
+    })?;
+    let (mut standby, mut read_only) = (false, false);
+    for message in &answer {
+        if let SimpleQueryMessage::Row(row) = message {
+            standby = row.get(0) == Some("t");
+            read_only = row.get(1) == Some("on");
+        }
+    }
+    Ok(match wanted {
+        SessionAttributes::Any => true,
+        SessionAttributes::ReadWrite => !standby && !read_only,
+        SessionAttributes::ReadOnly => standby || read_only,
+        SessionAttributes::Primary => !standby,
+        SessionAttributes::Standby | SessionAttributes::PreferStandby => standby,
+    })
+}
+
+/// A failure in words: what happened, where, what to do.
+fn explain(error: &tokio_postgres::Error, settings: &ConnectionSettings, host: &Host) -> ConnectError {
+    let place = format!("{}:{}", host.name, host.port);
+    if let Some(db) = error.as_db_error() {
+        let (kind, help) = match db.code().code() {
+            "28P01" => (
+                ConnectErrorKind::Authentication,
+                "; check the password (password file, PGPASSWORD)",
+            ),
+            code if code.starts_with("28") => (
+                ConnectErrorKind::Authentication,
+                "; check the server's pg_hba.conf and the role",
+            ),
+            "3D000" => (ConnectErrorKind::Refused, "; check the database's name"),
+            "53300" => (ConnectErrorKind::Refused, "; the server has no connection left"),
+            _ => (ConnectErrorKind::Refused, ""),
+        };
+        return ConnectError::new(
+            kind,
+            format!("{place} refused {}: {}{help}", settings.user, db.message()),
+        );
+    }
+    let mut causes = vec![error.to_string()];
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        causes.push(inner.to_string());
+        source = inner.source();
+    }
+    causes.dedup();
+    let text = causes.join(": ");
+    if text.contains("password missing") {
+        return ConnectError::new(
+            ConnectErrorKind::Authentication,
+            format!(
+                "{place} asks for a password and none was found; put one into a password file (~/.pgpass)"
+            ),
+        );
+    }
+    if text.contains("TLS") || text.contains("certificate") || text.contains("tls") {
+        return ConnectError::new(
+            ConnectErrorKind::Tls,
+            format!("{place}: {}", tls_cause(&text, settings)),
+        );
+    }
+    ConnectError::new(ConnectErrorKind::Refused, format!("{place}: {text}"))
+}
+
+fn tls_cause(text: &str, settings: &ConnectionSettings) -> String {
+    let root = match &settings.tls.root {
+        Some(root) => root.display().to_string(),
+        None => "none".to_owned(),
+    };
+    if text.contains("server does not support TLS") {
+        "the server does not offer TLS, and sslmode asks for it".to_owned()
+    } else if text.contains("UnknownIssuer") || text.contains("CaUsedAsEndEntity") {
+        format!("the server's certificate is not issued by a root in `{root}` ({text})")
+    } else if text.contains("NotValidForName") || text.contains("not valid for name") {
+        format!("the server's certificate is for another name; connect by a name that it has ({text})")
+    } else if text.contains("xpired") {
+        format!("the server's certificate has expired ({text})")
+    } else {
+        text.to_owned()
+    }
+}
