@@ -315,7 +315,7 @@ fn wrong_connection_strings_and_inventories_are_refused_before_anything_is_asked
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        text(&output.stderr).contains("inventory.yaml:4:36: unknown field `tag`"),
+        text(&output.stderr).contains("inventory.yaml:4:34: unknown field `tag`"),
         "{}",
         text(&output.stderr)
     );
