@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::slug;
 use crate::assessment::TargetRecord;
 use crate::escape::markdown_block;
 use crate::evidence::{Provenance, Query};
@@ -13,6 +14,8 @@ pub(super) struct EvidenceView {
     target: String,
     name: String,
     collector: String,
+    /// What the collector was asked for, where it takes arguments.
+    arguments: Option<String>,
     rows: usize,
     sha256: String,
     file: String,
@@ -40,7 +43,7 @@ struct QueryView {
 }
 
 pub(super) fn anchor(target: &str, evidence: &str) -> String {
-    format!("evidence--{target}--{evidence}")
+    format!("evidence--{}--{}", slug(target), slug(evidence))
 }
 
 pub(super) fn views(target: &TargetRecord) -> Vec<EvidenceView> {
@@ -60,6 +63,11 @@ fn view(target: &str, provenance: &Provenance) -> EvidenceView {
             "{} (version {})",
             provenance.collector, provenance.collector_version
         ),
+        arguments: provenance
+            .arguments
+            .as_object()
+            .filter(|arguments| !arguments.is_empty())
+            .map(|_| provenance.arguments.to_string()),
         rows: provenance.rows,
         sha256: provenance.sha256.clone(),
         file: record::evidence_path(target, &provenance.name),
@@ -108,7 +116,7 @@ fn queries(queries: &[Query]) -> Vec<QueryView> {
                 rows: query.rows,
                 sql: query.sql.clone(),
                 sql_sha256: query.sql_sha256.clone(),
-                block: markdown_block(&query.sql),
+                block: markdown_block("sql", &query.sql),
             }),
         }
     }
