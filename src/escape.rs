@@ -20,9 +20,15 @@ fn show(out: &mut String, c: char) {
     let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
 }
 
+/// Most text is of these alone, and looking at bytes is much faster than looking at characters.
+fn is_plain(text: &str, special: &[u8]) -> bool {
+    text.bytes()
+        .all(|byte| (b' '..=b'~').contains(&byte) && !special.contains(&byte))
+}
+
 /// Text for a terminal, on one line.
 pub fn terminal(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_invisible) {
+    if is_plain(text, b"") || !text.chars().any(is_invisible) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -39,7 +45,7 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
 /// Text for HTML, in an element or in a quoted attribute. Newlines stay: in HTML they are white space.
 pub fn html(text: &str) -> Cow<'_, str> {
     let special = |c: char| matches!(c, '&' | '<' | '>' | '"' | '\'' | '`') || is_invisible(c) && c != '\n';
-    if !text.chars().any(special) {
+    if is_plain(text, b"&<>\"'`") || !text.chars().any(special) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);

@@ -99,6 +99,12 @@ fn what_was_not_seen_never_looks_like_a_pass() {
             "{finding}"
         );
     }
+    let evidence = part(&html, "evidence--db1--password-verifiers");
+    assert!(
+        evidence.contains("incomplete") && evidence.contains("none seen"),
+        "{evidence}"
+    );
+    assert!(!evidence.contains("Rows 0"), "{evidence}");
     let passwords = captures(
         "(?s)<section id=\"access-passwords\"[^>]*>.*?<h2[^>]*>(.*?)</h2>",
         &html,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{StatusView, evidence, finding_anchor, slug, value_text};
+use super::{StatusView, count, evidence, finding_anchor, slug, value_text};
 use crate::assessment::TargetRecord;
 use crate::control::{Catalog, Control, Section};
 use crate::escape::markdown_block;
@@ -228,10 +228,6 @@ fn finding_view(target: &TargetRecord, finding: &Finding) -> FindingView {
 
 fn seen(finding: &Finding) -> String {
     let (rows, examined) = (finding.population, finding.examined);
-    let count = |count: usize, word: &str| {
-        let plural = if count == 1 { "" } else { "s" };
-        format!("{count} {word}{plural}")
-    };
     match finding.status {
         Status::NotEvaluated if rows == 0 => "the population was not seen".to_owned(),
         Status::NotEvaluated => format!("{} seen, no conclusion", count(rows, "row")),
