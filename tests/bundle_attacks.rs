@@ -1,6 +1,13 @@
 //! Attacks on a good bundle, as data: `tests/bundles/<attack>/attack.json` says what is done to it and the exact
 //! failures that must be found. Beside them, one byte changed anywhere.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may panic and print"
+)]
+
 mod sample_bundle;
 #[path = "bundle_attacks/steps.rs"]
 mod steps;

@@ -1,5 +1,12 @@
 //! A bundle as people meet it: sealed, verified, checked by hand, continued, interrupted.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may panic and print"
+)]
+
 mod sample_bundle;
 
 use std::process::Command;

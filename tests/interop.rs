@@ -1,5 +1,12 @@
 //! What we write is checked by programs that know nothing of us, and what they write is read by us.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may panic and print"
+)]
+
 mod sample_bundle;
 
 use std::ffi::OsStr;

@@ -311,10 +311,7 @@ fn write_and_publish(
             crc32: print.crc32,
         });
     }
-    target
-        .zip
-        .write_all_at(&archive::directory(id, &members, &positions), positions.directory)
-        .map_err(|source| write_error(&staged_archive, source))?;
+    target.write_directory(&archive::directory(id, &members, &positions), positions.directory)?;
     if options.cancel.load(Ordering::Relaxed) {
         return Err(SealError::Cancelled);
     }

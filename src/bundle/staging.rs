@@ -81,6 +81,13 @@ impl Target<'_> {
         Ok(print)
     }
 
+    /// Writes what follows the last file in the archive.
+    pub(super) fn write_directory(&self, directory: &[u8], position: u64) -> Result<(), SealError> {
+        self.zip
+            .write_all_at(directory, position)
+            .map_err(|source| write_error(self.zip_path, source))
+    }
+
     fn copy(
         &self,
         mut from: impl Read,
