@@ -153,6 +153,7 @@ fn every_attack_is_noticed_and_named() {
         .map(|entry| entry.unwrap().path())
         .collect();
     attacks.sort();
+    let documented = std::fs::read_to_string(corpus.join("../../docs/bundle-format.md")).unwrap();
     let mut wrong = Vec::new();
     for folder in &attacks {
         let name = folder.file_name().unwrap().to_string_lossy().into_owned();
@@ -162,6 +163,13 @@ fn every_attack_is_noticed_and_named() {
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}/attack.json: {error}"));
         assert!(!attack.expect.is_empty(), "{name} expects nothing to be found");
         assert!(!attack.about.is_empty(), "{name} does not say what it is about");
+        for code in &attack.expect {
+            let row = format!("| `{code}` |");
+            assert!(
+                documented.contains(&row),
+                "docs/bundle-format.md does not explain {code}"
+            );
+        }
         let found = carry_out(&attack);
         if found != attack.expect {
             wrong.push(format!("{name}: expected {:?}, found {found:?}", attack.expect));

@@ -166,7 +166,10 @@ impl Tampering<'_> {
                 std::fs::create_dir_all(self.inside(to).parent().unwrap()).unwrap();
                 std::fs::rename(self.inside(file), self.inside(to)).unwrap();
             }
-            Step::Link { file, to } => std::os::unix::fs::symlink(to, self.inside(file)).unwrap(),
+            Step::Link { file, to } => {
+                std::fs::create_dir_all(self.inside(file).parent().unwrap()).unwrap();
+                std::os::unix::fs::symlink(to, self.inside(file)).unwrap();
+            }
             Step::Folder { file } => std::fs::create_dir_all(self.inside(file)).unwrap(),
             Step::FromEarlier { file } => {
                 let file = self.named(file);
