@@ -1,4 +1,5 @@
 //! Files and arguments that are wrong: a clear message with its place and what to do, the right exit code, nothing written.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, unreachable_pub)] // a test may stop on the first surprise
 
 mod support;
 

@@ -193,7 +193,7 @@ async fn ask_server(
         rest.into_iter()
             .map(|(database, result)| (database.name.as_str(), result)),
     );
-    batches.sort_by(|(left, _), (right, _)| left.cmp(right));
+    batches.sort_by_key(|(database, _)| *database);
     for (database, result) in batches {
         merge(
             database,

@@ -1,6 +1,6 @@
 //! What tests share: the program with a clean environment, a key, a server, and a bundle's records.
 
-#![allow(dead_code)] // each test file uses its own part
+#![allow(dead_code, unused_imports)] // each test file uses its own part
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
