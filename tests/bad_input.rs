@@ -70,8 +70,8 @@ fn what_is_wrong_with_a_control_is_told_with_its_place_and_a_fix() {
         ),
         (
             "population: every rule",
-            "population: 7",
-            "c.yaml:9:13: `population` is a number, and must be string",
+            "population: [x]",
+            "c.yaml:9:13: `population` is a list, and must be string",
         ),
         ("rationale: r", "rationale: &x r\nremediation2: *x", "c.yaml:"),
         (
