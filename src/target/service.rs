@@ -56,6 +56,12 @@ fn section(text: &str, name: &str) -> Result<Option<BTreeMap<String, String>>, S
             let (key, value) = line
                 .split_once('=')
                 .ok_or_else(|| format!("line {} has no `=`", index + 1))?;
+            if ["service", "servicefile"].contains(&key.trim()) {
+                return Err(format!(
+                    "line {}: a service cannot name another service",
+                    index + 1
+                ));
+            }
             check_keyword(key.trim()).map_err(|error| format!("line {}: {error}", index + 1))?;
             keywords
                 .entry(key.trim().to_owned())
