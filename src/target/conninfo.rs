@@ -68,6 +68,8 @@ const UNSUPPORTED: &[&str] = &[
     "sslpassword",
 ];
 
+const NEITHER: &str = "the connection string is neither a URI (`postgresql://…`) nor `keyword=value` pairs";
+
 /// Keywords whose value must never be shown; what follows one may be the rest of it.
 const SECRET: &[&str] = &[
     "password",
@@ -102,6 +104,13 @@ pub(super) fn check_keyword(name: &str) -> Result<(), String> {
         return Err(format!(
             "the connection option `{name}` is not supported here; leave it out"
         ));
+    }
+    // A misspelt URI looks like an option with a long name, and may hold a password.
+    if !name
+        .chars()
+        .all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter))
+    {
+        return Err(NEITHER.to_owned());
     }
     let near = SUPPORTED
         .iter()
@@ -241,10 +250,7 @@ fn parse_keywords(text: &str) -> Result<Vec<(String, String)>, String> {
             ));
         }
         if !has_value {
-            return Err(
-                "the connection string is neither a URI (`postgresql://…`) nor `keyword=value` pairs"
-                    .to_owned(),
-            );
+            return Err(NEITHER.to_owned());
         }
         check_keyword(&name)?;
         while letters.next_if(|(_, letter)| is_blank(*letter)).is_some() {}
@@ -372,6 +378,7 @@ mod tests {
             "password=open port=1 sesame=1",
             "password='sesame",
             "sesame",
+            "postgresq://u:sesame@h?port=1",
             "postgresql://u:1/sesame@h",
             "postgresql://u:x@sesame@h/d",
             "postgresql://u:x@y/sesame@h/d",

@@ -199,6 +199,9 @@ fn resolve(text: &str, environment: &Environment) -> Result<ConnectionSettings, 
             .filter(|value| !value.is_empty())
     };
     refuse_unsupported_values(&keywords)?;
+    if get("dbname").is_some_and(|name| name.contains("://")) {
+        return Err("the database's name is a URI; give the URI itself as the connection string".to_owned());
+    }
     let user = get("user")
         .or_else(|| environment.get("PGUSER"))
         .or(environment.user.as_deref())
@@ -359,6 +362,12 @@ fn hosts(names: Option<&str>, addresses: Option<&str>, ports: Option<&str>) -> R
     if ports.len() > 1 && ports.len() != count {
         return Err("`port` names a different number of ports than there are hosts".to_owned());
     }
+    if names
+        .iter()
+        .any(|name| name.find('@').is_some_and(|at| at > 0) && !name.starts_with('/'))
+    {
+        return Err("a host's name has an `@`; name the role with `user=…` or in a URI".to_owned());
+    }
     (0..count)
         .map(|index| {
             let port = ports.get(index).or(ports.first()).filter(|port| !port.is_empty());
@@ -425,6 +434,8 @@ mod tests {
             "postgresql://u:sesame",
             "host=h password=open sesame=1",
             "password=open port=sesame",
+            "dbname=postgresql://u:sesame@h/d",
+            "host=u:sesame@h",
         ] {
             let shown = shown(text);
             assert!(!shown.contains("sesame"), "{text}: {shown}");
