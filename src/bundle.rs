@@ -16,6 +16,7 @@ mod parallel;
 mod path;
 mod reader;
 mod seal;
+mod staging;
 mod statement;
 mod store;
 mod verification;

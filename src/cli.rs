@@ -78,6 +78,7 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // there is one of it in a run
 enum Verb {
     /// Assess PostgreSQL servers: collect, judge, render, seal and sign.
     Assess(assess::Arguments),

@@ -4,6 +4,7 @@
 //! (`derive`, pure). Asking is the same for all of them and lives in `gather`, so that a replay can derive again from
 //! what was answered.
 
+mod answers;
 mod attestation;
 mod certificate;
 mod documents;

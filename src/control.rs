@@ -18,7 +18,7 @@ pub use applicability::{Applicability, Applies};
 pub use catalog::{Catalog, CatalogError};
 pub use expression::{Expression, ExpressionError, to_cel};
 pub use guide::{Guide, Section};
-pub use lint::{CollectorContract, lint};
+pub use lint::{CollectorContract, ColumnsOf, lint};
 pub use raw::{Example, RawControl};
 pub use saved_query::{SavedQuery, Scope};
 pub use template::ExceptionTemplate;

@@ -10,17 +10,25 @@ use std::fmt::Write as _;
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn show(out: &mut String, c: char) {
     let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
 }
 
+/// Most text is of these alone, and looking at bytes is much faster than looking at characters.
+fn is_plain(text: &str, special: &[u8]) -> bool {
+    text.bytes()
+        .all(|byte| (b' '..=b'~').contains(&byte) && !special.contains(&byte))
+}
+
 /// Text for a terminal, on one line.
 pub fn terminal(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_invisible) {
+    if is_plain(text, b"") || !text.chars().any(is_invisible) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -37,7 +45,7 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
 /// Text for HTML, in an element or in a quoted attribute. Newlines stay: in HTML they are white space.
 pub fn html(text: &str) -> Cow<'_, str> {
     let special = |c: char| matches!(c, '&' | '<' | '>' | '"' | '\'' | '`') || is_invisible(c) && c != '\n';
-    if !text.chars().any(special) {
+    if is_plain(text, b"&<>\"'`") || !text.chars().any(special) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -102,12 +110,12 @@ fn text_ends_with_www(chars: &[char], index: usize) -> bool {
         .is_some_and(|part| part.iter().all(|c| c.eq_ignore_ascii_case(&'w')) && part.len() == 3)
 }
 
-/// Text as a fenced block of Markdown, whatever fences it holds itself.
-pub fn markdown_block(text: &str) -> String {
+/// Text as a fenced block of Markdown in this language (none when empty), whatever fences it holds itself.
+pub fn markdown_block(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     let lines: Vec<Cow<'_, str>> = text.lines().map(terminal).collect();
-    format!("{fence}sql\n{}\n{fence}", lines.join("\n"))
+    format!("{fence}{language}\n{}\n{fence}", lines.join("\n"))
 }
 
 #[cfg(test)]
@@ -135,7 +143,7 @@ mod tests {
             markdown("https://evil.example www.evil.example"),
             "https\\://evil.example www\\.evil.example"
         );
-        assert_eq!(markdown_block("a\n```\nb"), "````sql\na\n```\nb\n````");
+        assert_eq!(markdown_block("sql", "a\n```\nb"), "````sql\na\n```\nb\n````");
     }
 
     #[test]

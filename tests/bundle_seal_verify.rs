@@ -1,91 +1,20 @@
-//! A bundle as people meet it: sealed, verified, checked by hand, continued, tampered with.
+//! A bundle as people meet it: sealed, verified, checked by hand, continued, interrupted.
 
-use std::path::Path;
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may panic and print"
+)]
+
+mod sample_bundle;
+
 use std::process::Command;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use pgdossier::bundle::{
-    BundleReader, Contents, Description, Limits, SealError, SealOptions, Sealed, Tool, Verdict, Verification,
-    VerifyOptions, seal, verify,
-};
-use pgdossier::sign::{Signer as _, SigningKey, TimestampRule, TrustPolicy};
-
-fn as_of() -> DateTime<Utc> {
-    "2026-10-01T00:00:00Z".parse().expect("a valid time")
-}
-
-fn description(id: &str) -> Description {
-    Description {
-        id: id.to_owned(),
-        series: "acme".to_owned(),
-        organisation: "Acme".to_owned(),
-        period: "2026-Q4".to_owned(),
-        as_of: as_of(),
-        tool: Tool {
-            name: "pgdossier".to_owned(),
-            version: "0.1.0".to_owned(),
-            commit: None,
-        },
-    }
-}
-
-fn sealed_after(
-    previous: Option<&Path>,
-    id: &str,
-    key: &SigningKey,
-    out: &Path,
-) -> Result<Sealed, SealError> {
-    let mut contents = Contents::new();
-    contents.insert("assessment.json", b"{\"organisation\": \"Acme\"}\n".to_vec())?;
-    contents.insert(
-        "targets/db1/evidence/hba.ndjson",
-        b"{\"line\": 1}\n{\"line\": 2}\n".to_vec(),
-    )?;
-    contents.insert("attachments/certificate.pdf", vec![7; 300_000])?;
-    let options = SealOptions {
-        cancel: &AtomicBool::new(false),
-        threads: None,
-    };
-    seal(
-        contents,
-        &description(id),
-        previous,
-        key,
-        "preparer",
-        out,
-        &options,
-    )
-}
-
-fn policy(key: &SigningKey) -> TrustPolicy {
-    TrustPolicy::single(
-        key.public_key(),
-        "Ada",
-        "preparer",
-        as_of(),
-        as_of() + TimeDelta::days(365),
-    )
-}
-
-fn verified(path: &Path, policy: &TrustPolicy) -> Verification {
-    let cancel = AtomicBool::new(false);
-    let now = as_of() + TimeDelta::days(1);
-    let options = VerifyOptions {
-        now,
-        allow_withheld: false,
-        limits: Limits::default(),
-        threads: None,
-        cancel: &cancel,
-    };
-    verify(path, policy, &options).expect("the bundle opens")
-}
-
-fn codes(path: &Path, policy: &TrustPolicy) -> Vec<&'static str> {
-    let verification = verified(path, policy);
-    assert_eq!(verification.verdict, Verdict::Invalid, "{verification}");
-    verification.failures().map(|failure| failure.code).collect()
-}
+use pgdossier::bundle::{BundleReader, Contents, Limits, SealError, SealOptions, Verdict, seal};
+use pgdossier::sign::{PublicKey, SignError, Signer, SigningKey};
+use sample_bundle::{contents, description, policy, sealed_after, verified};
 
 #[test]
 fn folder_and_archive_verify_and_the_next_quarter_continues_them() {
@@ -174,89 +103,6 @@ fn the_hand_commands_work_as_written() {
 }
 
 #[test]
-fn a_changed_byte_in_any_signed_or_signing_file_or_in_the_archive_is_noticed() {
-    let (out, key) = (tempfile::tempdir().unwrap(), SigningKey::generate().unwrap());
-    let sealed = sealed_after(None, "acme", &key, out.path()).unwrap();
-    let policy = policy(&key);
-    let stem = format!("signatures/preparer-{}", key.public_key().short_keyid());
-    let names = [
-        "statement.json".to_owned(),
-        "MANIFEST.sha256".to_owned(),
-        "VERIFY.md".to_owned(),
-        format!("{stem}.sigstore.json"),
-        format!("{stem}.sshsig"),
-    ];
-    let in_folder = names
-        .iter()
-        .map(|name| (sealed.folder.join(name), &sealed.folder));
-    for (file, bundle) in in_folder.chain([(sealed.archive.clone(), &sealed.archive)]) {
-        let original = std::fs::read(&file).unwrap();
-        let spread = (0..original.len()).step_by((original.len() / 150).max(1));
-        for at in spread.chain(original.len().saturating_sub(40)..original.len()) {
-            let mut changed = original.clone();
-            changed[at] ^= 1;
-            std::fs::write(&file, changed).unwrap();
-            assert_eq!(
-                verified(bundle, &policy).verdict,
-                Verdict::Invalid,
-                "{} byte {at}",
-                file.display()
-            );
-        }
-        std::fs::write(&file, original).unwrap();
-        assert_eq!(verified(bundle, &policy).verdict, Verdict::Valid);
-    }
-}
-
-#[test]
-fn what_is_wrong_is_named() {
-    let (out, key) = (tempfile::tempdir().unwrap(), SigningKey::generate().unwrap());
-    let folder = sealed_after(None, "acme", &key, out.path()).unwrap().folder;
-    let good = policy(&key);
-    let with = |change: fn(&mut TrustPolicy)| {
-        let mut policy = good.clone();
-        change(&mut policy);
-        codes(&folder, &policy)
-    };
-    assert_eq!(
-        codes(&folder, &policy(&SigningKey::generate().unwrap())),
-        ["signature.untrusted"]
-    );
-    assert_eq!(
-        with(|policy| policy.keys[0].roles = vec!["reviewer".to_owned()]),
-        ["key.role"]
-    );
-    assert_eq!(
-        with(|policy| policy.keys[0].valid_until = as_of()),
-        ["key.expired", "require.threshold"]
-    );
-    assert_eq!(
-        with(|policy| policy.keys[0].revoked_at = Some(as_of() + TimeDelta::days(30))),
-        ["key.revoked", "require.threshold"]
-    );
-    assert_eq!(
-        with(|policy| policy.require[0].statement = "approval".to_owned()),
-        ["require.unsupported"]
-    );
-    assert_eq!(
-        with(|policy| policy.timestamp = Some(TimestampRule {
-            roots: Vec::new(),
-            required: true
-        })),
-        ["time.not-proven"]
-    );
-
-    std::fs::write(folder.join("extra"), "x").unwrap();
-    assert_eq!(codes(&folder, &good), ["file.unlisted"]);
-    std::fs::remove_file(folder.join("extra")).unwrap();
-    std::os::unix::fs::symlink("/etc/passwd", folder.join("extra")).unwrap();
-    assert_eq!(codes(&folder, &good), ["folder.link"]);
-    std::fs::remove_file(folder.join("extra")).unwrap();
-    std::fs::remove_file(folder.join("assessment.json")).unwrap();
-    assert_eq!(codes(&folder, &good), ["file.absent"]);
-}
-
-#[test]
 fn refusals_leave_the_output_folder_as_it_was() {
     let (out, key) = (tempfile::tempdir().unwrap(), SigningKey::generate().unwrap());
     let first = sealed_after(None, "acme", &key, out.path()).unwrap();
@@ -292,4 +138,83 @@ fn refusals_leave_the_output_folder_as_it_was() {
     assert!(!fresh.exists());
     assert!(matches!(seal_fresh(Contents::new(), true), SealError::Cancelled));
     assert!(!fresh.exists());
+}
+
+/// Somebody who presses Ctrl-C while the key is asked to sign, when all files are written.
+struct Interrupted<'a> {
+    key: SigningKey,
+    cancel: &'a AtomicBool,
+}
+
+impl Signer for Interrupted<'_> {
+    fn public_key(&self) -> &PublicKey {
+        self.key.public_key()
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        self.cancel.store(true, Ordering::Relaxed);
+        self.key.sign(message)
+    }
+}
+
+#[test]
+fn cancelled_midway_nothing_is_left() {
+    let out = tempfile::tempdir().unwrap();
+    let cancel = AtomicBool::new(false);
+    let signer = Interrupted {
+        key: SigningKey::generate().unwrap(),
+        cancel: &cancel,
+    };
+    let options = SealOptions {
+        cancel: &cancel,
+        threads: None,
+    };
+    let sealed = seal(
+        contents("acme").unwrap(),
+        &description("acme"),
+        None,
+        &signer,
+        "preparer",
+        out.path(),
+        &options,
+    );
+    assert!(matches!(sealed, Err(SealError::Cancelled)), "{sealed:?}");
+    assert_eq!(out.path().read_dir().unwrap().count(), 0);
+}
+
+/// The file size limit of the shell stands for a full disk: writing fails in the middle of a file.
+#[test]
+fn a_full_disk_leaves_the_output_folder_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = SigningKey::generate().unwrap();
+    pgdossier::sign::write_private_key(&dir.path().join("key.pem"), &key.to_pkcs8_pem()).unwrap();
+    std::fs::create_dir(dir.path().join("out")).unwrap();
+    std::fs::write(dir.path().join("out/kept"), "earlier").unwrap();
+    let assess = |kilobytes: &str| {
+        let command = format!(
+            "trap '' XFSZ; ulimit -f {kilobytes}; exec \"$0\" assess 'host={} connect_timeout=1' --period 2026-Q4 \
+             --organisation Acme --key key.pem --out out",
+            dir.path().display()
+        );
+        Command::new("bash")
+            .args(["-c", &command, env!("CARGO_BIN_EXE_pgdossier")])
+            .current_dir(dir.path())
+            .output()
+            .unwrap()
+    };
+    let full = assess("16");
+    let said = String::from_utf8_lossy(&full.stderr).into_owned();
+    assert_eq!(full.status.code(), Some(1), "{said}");
+    assert!(said.contains("nothing was kept"), "{said}");
+    let left: Vec<_> = dir.path().join("out").read_dir().unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+
+    let enough = assess("unlimited");
+    assert_eq!(
+        enough.status.code(),
+        Some(4),
+        "{}",
+        String::from_utf8_lossy(&enough.stderr)
+    );
+    assert_eq!(dir.path().join("out").read_dir().unwrap().count(), 3);
 }

@@ -1,29 +1,25 @@
 //! Makes the signed folder and archive, both or neither, from files read once.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Read};
+use std::io;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 use thiserror::Error;
 
 use super::archive::{self, Member, Positions};
 use super::chain::Leaves;
 use super::contents::{Contents, Source};
-use super::digest::{Digest, Fingerprint, Fingerprinter};
-use super::json::check_record;
+use super::digest::Digest;
 use super::layout::{
-    HAND_CHECK, LEAVES, MANIFEST, SIGSTORE_SUFFIX, SSHSIG_SUFFIX, STATEMENT, is_record, is_role,
-    signature_stem,
+    HAND_CHECK, LEAVES, MANIFEST, SIGSTORE_SUFFIX, SSHSIG_SUFFIX, STATEMENT, is_role, signature_stem,
 };
 use super::limits::Limits;
 use super::manifest::{Line, Manifest};
 use super::merkle::tree_head_of_lines;
 use super::path::{MAX_ID, PathProblem, is_bundle_id};
 use super::reader::{BundleReader, ReadError};
+use super::staging::{Planned, Target, create, make_folders, publish, write_error};
 use super::statement::{Description, ManifestTree, Predicate, StatedSigner, Statement};
 use super::{hand_check, parallel};
 use crate::sign::{Envelope, SSH_NAMESPACE, SignError, Signer, SshSignature, sign_checked};
@@ -220,15 +216,6 @@ impl Draft<'_> {
     }
 }
 
-/// A file of the bundle with its place in the archive.
-struct Planned<'a> {
-    path: &'a str,
-    source: Option<&'a Source>,
-    size: u64,
-    header: u64,
-    data: u64,
-}
-
 fn write_and_publish(
     contents: &Contents,
     draft: &Draft<'_>,
@@ -324,10 +311,7 @@ fn write_and_publish(
             crc32: print.crc32,
         });
     }
-    target
-        .zip
-        .write_all_at(&archive::directory(id, &members, &positions), positions.directory)
-        .map_err(|source| write_error(&staged_archive, source))?;
+    target.write_directory(&archive::directory(id, &members, &positions), positions.directory)?;
     if options.cancel.load(Ordering::Relaxed) {
         return Err(SealError::Cancelled);
     }
@@ -345,167 +329,4 @@ fn write_and_publish(
         files: manifest.lines.len() as u64,
         bytes: members.iter().map(|member| member.size).sum(),
     })
-}
-
-/// Where the files are written: into a folder and an archive at once.
-struct Target<'a> {
-    id: &'a str,
-    folder: &'a Path,
-    zip: File,
-    zip_path: &'a Path,
-    cancel: &'a AtomicBool,
-}
-
-impl Target<'_> {
-    fn write(
-        &self,
-        planned: &Planned<'_>,
-        source: &Source,
-        buffer: &mut [u8],
-    ) -> Result<Fingerprint, SealError> {
-        let to = self.folder.join(planned.path);
-        let print = match source {
-            Source::Bytes(bytes) => {
-                self.copy(bytes.as_slice(), Path::new(planned.path), &to, planned, buffer)?
-            }
-            Source::File { from, .. } => {
-                let file = File::open(from).map_err(|source| SealError::Read {
-                    path: from.clone(),
-                    source,
-                })?;
-                self.copy(file, from, &to, planned, buffer)?
-            }
-        };
-        if let Source::File { from, sha256, size } = source
-            && (print.sha256, print.size) != (*sha256, *size)
-        {
-            return Err(SealError::Changed(from.clone()));
-        }
-        if print.size != planned.size {
-            // The signer broke its promise of a fixed length; the archive's layout would be wrong.
-            let source = io::Error::other("its size differs from the planned one");
-            return Err(write_error(&to, source));
-        }
-        if is_record(planned.path) && planned.source.is_some() {
-            let written = File::open(&to).map_err(|source| SealError::Read {
-                path: to.clone(),
-                source,
-            })?;
-            check_record(planned.path, written, Limits::default().line_bytes).map_err(|reason| {
-                SealError::Record {
-                    path: planned.path.to_owned(),
-                    reason,
-                }
-            })?;
-        }
-        let member = Member {
-            path: planned.path.to_owned(),
-            size: print.size,
-            crc32: print.crc32,
-        };
-        self.zip
-            .write_all_at(&archive::local_header(self.id, &member), planned.header)
-            .map_err(|source| write_error(self.zip_path, source))?;
-        Ok(print)
-    }
-
-    fn copy(
-        &self,
-        mut from: impl Read,
-        from_path: &Path,
-        to: &Path,
-        planned: &Planned<'_>,
-        buffer: &mut [u8],
-    ) -> Result<Fingerprint, SealError> {
-        let file = create(to, false)?;
-        let mut fingerprinter = Fingerprinter::new();
-        let mut position = 0_u64;
-        loop {
-            if self.cancel.load(Ordering::Relaxed) {
-                return Err(SealError::Cancelled);
-            }
-            let length = match from.read(buffer) {
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(source) => {
-                    return Err(SealError::Read {
-                        path: from_path.to_owned(),
-                        source,
-                    });
-                }
-            };
-            let piece = buffer.get(..length).unwrap_or_default();
-            if piece.is_empty() {
-                return Ok(fingerprinter.finish());
-            }
-            if position + length as u64 > planned.size {
-                return Err(SealError::Changed(from_path.to_owned()));
-            }
-            fingerprinter.update(piece);
-            file.write_all_at(piece, position)
-                .map_err(|source| write_error(to, source))?;
-            self.zip
-                .write_all_at(piece, planned.data + position)
-                .map_err(|source| write_error(self.zip_path, source))?;
-            position += length as u64;
-        }
-    }
-}
-
-fn create(path: &Path, readable: bool) -> Result<File, SealError> {
-    let file = OpenOptions::new()
-        .write(true)
-        .read(readable)
-        .create_new(true)
-        .mode(0o644)
-        .open(path)
-        .map_err(|source| write_error(path, source))?;
-    // The umask may have taken bits away.
-    file.set_permissions(Permissions::from_mode(0o644))
-        .map_err(|source| write_error(path, source))?;
-    Ok(file)
-}
-
-fn make_folders<'a>(root: &Path, paths: impl Iterator<Item = &'a str>) -> Result<(), SealError> {
-    let mut folders: Vec<PathBuf> = paths
-        .filter_map(|path| root.join(path).parent().map(Path::to_owned))
-        .collect();
-    folders.sort();
-    folders.dedup();
-    for folder in folders {
-        let missing: Vec<&Path> = folder.ancestors().take_while(|one| !one.exists()).collect();
-        for one in missing.into_iter().rev() {
-            DirBuilder::new()
-                .mode(0o755)
-                .create(one)
-                .map_err(|source| write_error(one, source))?;
-            std::fs::set_permissions(one, Permissions::from_mode(0o755))
-                .map_err(|source| write_error(one, source))?;
-        }
-    }
-    Ok(())
-}
-
-/// Gives a finished file or folder its final name, unless something has it.
-fn publish(from: &Path, to: &Path) -> Result<(), SealError> {
-    use rustix::io::Errno;
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(()),
-        Err(Errno::EXIST) => Err(SealError::Exists(to.to_owned())),
-        // The file system cannot do both at once.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if to.symlink_metadata().is_ok() => {
-            Err(SealError::Exists(to.to_owned()))
-        }
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-            std::fs::rename(from, to).map_err(|source| write_error(to, source))
-        }
-        Err(error) => Err(write_error(to, error.into())),
-    }
-}
-
-fn write_error(path: &Path, source: io::Error) -> SealError {
-    SealError::Write {
-        path: path.to_owned(),
-        source,
-    }
 }

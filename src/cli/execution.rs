@@ -95,7 +95,7 @@ pub(super) fn execute(
         },
     };
     let options = SealOptions {
-        cancel: &cancel,
+        cancel,
         threads: None,
     };
     let sealed = bundle::seal(

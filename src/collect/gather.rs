@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 
+use super::answers::{Answers, DatabaseAnswers, Pending, merge};
 use super::identity::{self, Database, Opening, quoted};
 use super::plan::{Plan, PlannedEvidence};
 use super::session::{self, AskError};
@@ -14,7 +15,7 @@ use crate::assessment::Period;
 use crate::attestation::Attested;
 use crate::control::{Catalog, Scope};
 use crate::evidence::{
-    Evidence, Need, Provenance, Query, RawTable, Requirement, ServerIdentity, Table, Visibility, sha256_hex,
+    Evidence, Need, Provenance, RawTable, Requirement, ServerIdentity, Table, Visibility, sha256_hex,
 };
 use crate::target::{Connection, ConnectionSettings, Target, connect};
 
@@ -46,23 +47,6 @@ pub struct Collected {
     pub evidence: BTreeMap<String, Evidence>,
     /// Control to the name of its evidence.
     pub assignments: BTreeMap<String, String>,
-}
-
-/// Answers of one evidence's questions, before anything is derived.
-#[derive(Default)]
-struct Answers {
-    raw: BTreeMap<String, Table>,
-    queries: Vec<Query>,
-    requirements: Vec<Requirement>,
-    failure: Option<String>,
-    notes: Vec<String>,
-    server_time: Option<String>,
-}
-
-/// One question on its way to one database.
-struct Pending<'a> {
-    evidence: &'a str,
-    question: &'a Question,
 }
 
 /// Collects everything for one target. Never fails: what could not be collected is evidence that says so.
@@ -210,7 +194,7 @@ async fn ask_server(
         rest.into_iter()
             .map(|(database, result)| (database.name.as_str(), result)),
     );
-    batches.sort_by(|(left, _), (right, _)| left.cmp(right));
+    batches.sort_by_key(|(database, _)| *database);
     for (database, result) in batches {
         merge(
             database,
@@ -222,21 +206,6 @@ async fn ask_server(
             answers,
         );
     }
-}
-
-/// What one database answered.
-enum DatabaseAnswers {
-    /// It was not asked, and that is right: it allows no connections.
-    Skipped(String),
-    /// It should have been asked and could not be: what is missing, and what to do.
-    Refused { need: String, remedy: String },
-    /// Each pending question's answer, with the snapshot and the server's time.
-    Answered {
-        snapshot: String,
-        server_time: Option<String>,
-        held: Vec<Vec<bool>>,
-        tables: Vec<Option<Result<Table, AskError>>>,
-    },
 }
 
 async fn ask_other(
@@ -345,126 +314,6 @@ async fn ask_database(
         held,
         tables,
     }
-}
-
-/// Adds one database's answers to the evidence that they belong to.
-fn merge(
-    database: &str,
-    role: &str,
-    result: DatabaseAnswers,
-    here: &[Pending<'_>],
-    everywhere: &[Pending<'_>],
-    is_first: bool,
-    answers: &mut BTreeMap<&str, Answers>,
-) {
-    let pending = if is_first { here } else { everywhere };
-    match result {
-        DatabaseAnswers::Skipped(note) => {
-            for pending in everywhere {
-                if let Some(answer) = answers.get_mut(pending.evidence) {
-                    answer.notes.push(format!("skipped: {note}"));
-                }
-            }
-        }
-        DatabaseAnswers::Refused { need, remedy } => {
-            for pending in pending {
-                if let Some(answer) = answers.get_mut(pending.evidence) {
-                    let requirement = Requirement {
-                        need: need.clone(),
-                        remedy: remedy.clone(),
-                        held: false,
-                        columns: Vec::new(),
-                    };
-                    if !answer.requirements.contains(&requirement) {
-                        answer.requirements.push(requirement);
-                    }
-                }
-            }
-        }
-        DatabaseAnswers::Answered {
-            snapshot,
-            server_time,
-            held,
-            tables,
-        } => {
-            for ((pending, held), table) in pending.iter().zip(held).zip(tables) {
-                let Some(answer) = answers.get_mut(pending.evidence) else {
-                    continue;
-                };
-                answer.server_time = answer.server_time.take().or_else(|| server_time.clone());
-                for ((need, columns), held) in pending.question.needs.iter().zip(held) {
-                    let requirement = Requirement {
-                        need: need.describe(),
-                        remedy: need.grant(&quoted(role)),
-                        held,
-                        columns: columns.clone(),
-                    };
-                    if !answer.requirements.contains(&requirement) {
-                        answer.requirements.push(requirement);
-                    }
-                }
-                if let Some(table) = table {
-                    take(answer, pending.question, database, &snapshot, table);
-                }
-            }
-        }
-    }
-}
-
-/// Takes one question's answer in one database.
-fn take(
-    answer: &mut Answers,
-    question: &Question,
-    database: &str,
-    snapshot: &str,
-    result: Result<Table, AskError>,
-) {
-    let table = result
-        .map_err(|error| error.to_string())
-        .and_then(|table| check_columns(question, table));
-    let mut table = match table {
-        Ok(table) => table,
-        Err(error) => {
-            let failure = format!(
-                "the query for `{}` failed in database `{database}`: {error}",
-                question.table
-            );
-            answer.failure.get_or_insert(failure);
-            return;
-        }
-    };
-    answer.queries.push(Query {
-        table: question.table.clone(),
-        database: database.to_owned(),
-        sql: question.sql.clone(),
-        sql_sha256: sha256_hex(question.sql.as_bytes()),
-        snapshot: snapshot.to_owned(),
-        rows: table.rows.len(),
-    });
-    if question.scope == Scope::Databases {
-        table.columns.insert(0, "database".to_owned());
-        for row in &mut table.rows {
-            row.insert("database".to_owned(), database.into());
-        }
-    }
-    match answer.raw.get_mut(&question.table) {
-        Some(sofar) => sofar.rows.append(&mut table.rows),
-        None => {
-            answer.raw.insert(question.table.clone(), table);
-        }
-    }
-}
-
-fn check_columns(question: &Question, mut table: Table) -> Result<Table, String> {
-    if !table.rows.is_empty() && table.columns != question.columns {
-        return Err(format!(
-            "it gave the columns {}, and {} were declared",
-            table.columns.join(", "),
-            question.columns.join(", ")
-        ));
-    }
-    table.columns.clone_from(&question.columns);
-    Ok(table)
 }
 
 /// Takes what comes from files, for collectors that read them.

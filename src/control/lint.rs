@@ -5,12 +5,15 @@ use serde_json::Value;
 use super::{Catalog, Control, Request};
 use crate::yaml::{Place, Problem};
 
+/// Checks a collector's arguments and tells the columns of its rows.
+pub type ColumnsOf = dyn Fn(&Value, &Catalog) -> Result<Vec<String>, String>;
+
 /// What lint must know of a collector.
 pub struct CollectorContract {
     /// Its name.
     pub name: &'static str,
     /// Checks its arguments and tells the columns of its rows.
-    pub columns: Box<dyn Fn(&Value, &Catalog) -> Result<Vec<String>, String>>,
+    pub columns: Box<ColumnsOf>,
 }
 
 /// Every problem of a catalog; none when it is good.

@@ -40,6 +40,11 @@ impl ExceptionTemplate {
         })
     }
 
+    /// As it is written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// The sentence for a row. Hostile text: escape it wherever it is shown.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ GRANT SELECT, UPDATE ON customers TO PUBLIC;
 ALTER TABLE customers ENABLE ROW LEVEL SECURITY;
 CREATE POLICY everyone ON customers USING (true);
 CREATE VIEW all_customers AS SELECT * FROM customers;
+GRANT SELECT ON all_customers TO reporting;
 CREATE TABLE orders (id int PRIMARY KEY, tenant text);
 CREATE POLICY own_tenant ON orders USING (tenant = current_user);
 CREATE FUNCTION refund(int) RETURNS void LANGUAGE sql SECURITY DEFINER AS 'UPDATE customers SET card = NULL WHERE id = $1';

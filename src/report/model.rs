@@ -1,28 +1,28 @@
 //! What templates see: the assessment with everything worked out, so that templates stay simple.
 
+mod attention;
 mod evidence;
+mod guide;
 mod reference;
 mod statement;
-
-use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 pub(super) use reference::Reference;
 
+use self::attention::{Attention, Remedy, Unreached};
 use self::evidence::EvidenceView;
+use self::guide::ChapterView;
 use self::statement::StatementView;
 use crate::assessment::{Assessment, TargetRecord, TargetSummary};
-use crate::control::{Catalog, Control};
-use crate::finding::{Finding, Status, Tally};
-use crate::record;
-
-/// Exceptions that a page lists for one finding; the evidence has them all.
-const SHOWN: usize = 50;
+use crate::control::Catalog;
+use crate::finding::{Status, Tally};
 
 /// The whole report.
 #[derive(Serialize)]
 pub(super) struct Model {
+    /// The way from the page to the bundle's top folder, with a slash at its end.
+    root: &'static str,
     organisation: String,
     period: String,
     from: String,
@@ -35,12 +35,17 @@ pub(super) struct Model {
     profile: String,
     guide: String,
     catalog_sha256: String,
+    templates_sha256: String,
     controls: usize,
     one_target: bool,
+    /// Whether the page is about one of several targets.
+    only: Option<String>,
+    headline: String,
     tally: TallyView,
     targets: Vec<TargetView>,
     attention: Vec<Attention>,
     unseen: Vec<Attention>,
+    unreached: Vec<Unreached>,
     remedies: Vec<Remedy>,
     expiring: Vec<StatementView>,
     chapters: Vec<ChapterView>,
@@ -60,92 +65,18 @@ struct TallyView {
 #[derive(Serialize)]
 struct TargetView {
     id: String,
+    anchor: String,
     connection: String,
     tags: Vec<String>,
     site: Option<String>,
     version: Option<String>,
-    facts: Vec<(String, String)>,
+    facts: Vec<(&'static str, String)>,
     failure: Option<String>,
     warnings: Vec<String>,
     tally: TallyView,
 }
 
-/// A finding that somebody has to look at.
-#[derive(Serialize)]
-struct Attention {
-    anchor: String,
-    severity: &'static str,
-    title: String,
-    control: String,
-    target: String,
-    count: usize,
-    text: String,
-}
-
-/// What would make answers complete.
-#[derive(Serialize)]
-struct Remedy {
-    target: String,
-    lines: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct ChapterView {
-    title: String,
-    sections: Vec<SectionView>,
-}
-
-#[derive(Serialize)]
-struct SectionView {
-    id: String,
-    anchor: String,
-    title: String,
-    summary: String,
-    status: StatusView,
-    per_target: Vec<StatusView>,
-    controls: Vec<ControlView>,
-}
-
-#[derive(Serialize)]
-struct ControlView {
-    id: String,
-    title: String,
-    severity: &'static str,
-    rationale: String,
-    remediation: String,
-    population: String,
-    expectation: String,
-    filter: Option<String>,
-    file: String,
-    references: Vec<(String, String)>,
-    status: StatusView,
-    findings: Vec<FindingView>,
-}
-
-#[derive(Serialize)]
-struct FindingView {
-    anchor: String,
-    target: String,
-    status: StatusView,
-    reason: String,
-    population: usize,
-    examined: usize,
-    exceptions: Vec<ExceptionView>,
-    more: usize,
-    missing: Vec<String>,
-    parameters: Vec<(String, String)>,
-    decided_by: String,
-    evidence: Option<String>,
-    evidence_anchor: Option<String>,
-    evidence_file: Option<String>,
-}
-
-#[derive(Serialize)]
-struct ExceptionView {
-    line: usize,
-    text: String,
-}
-
+/// A status as a word and as a shape.
 #[derive(Clone, Serialize)]
 struct StatusView {
     word: &'static str,
@@ -177,13 +108,12 @@ impl From<Tally> for TallyView {
             not_evaluated,
             not_applicable,
         } = tally;
-        let total = satisfied + not_satisfied + not_evaluated + not_applicable;
         Self {
             satisfied,
             not_satisfied,
             not_evaluated,
             not_applicable,
-            total,
+            total: satisfied + not_satisfied + not_evaluated + not_applicable,
         }
     }
 }
@@ -192,21 +122,17 @@ impl Model {
     /// The report of all targets, or of one.
     pub(super) fn new(assessment: &Assessment, catalog: &Catalog, only: Option<&str>) -> Self {
         let summary = &assessment.summary;
-        let targets: Vec<&TargetRecord> = assessment
-            .targets
-            .iter()
+        let definitions = &summary.definitions;
+        let all = assessment.targets.iter();
+        let targets: Vec<&TargetRecord> = all
             .filter(|target| only.is_none_or(|id| target.summary.id == id))
             .collect();
         let tally = targets
             .iter()
             .fold(Tally::default(), |sum, target| sum.plus(target.summary.tally));
         let statements = statement::statements(&targets);
-        let expiring = statements
-            .iter()
-            .filter(|statement| statement.needs_attention())
-            .cloned()
-            .collect();
         Self {
+            root: if only.is_some() { "../../" } else { "../" },
             organisation: summary.organisation.clone(),
             period: summary.period.label.clone(),
             from: summary.period.from.to_string(),
@@ -216,21 +142,32 @@ impl Model {
             tool: format!("{} {}", summary.tool.name, summary.tool.version),
             tool_sha256: summary.tool.binary_sha256.clone(),
             operator: format!("{} on {}", summary.operator.user, summary.operator.host),
-            profile: summary.definitions.profile.clone(),
+            profile: definitions.profile.clone(),
             guide: catalog.guide.title.clone(),
-            catalog_sha256: summary.definitions.catalog_sha256.clone(),
-            controls: summary.definitions.controls,
+            catalog_sha256: definitions.catalog_sha256.clone(),
+            templates_sha256: definitions.templates_sha256.clone(),
+            controls: definitions.controls,
             one_target: targets.len() == 1,
+            only: only.map(str::to_owned),
+            headline: headline(tally, targets.len()),
             tally: tally.into(),
             targets: targets
                 .iter()
                 .map(|target| target_view(&target.summary))
                 .collect(),
-            attention: attention(&targets, Status::NotSatisfied),
-            unseen: attention(&targets, Status::NotEvaluated),
-            remedies: targets.iter().filter_map(|target| remedy(target)).collect(),
-            expiring,
-            chapters: chapters(&targets, catalog),
+            attention: attention::attention(&targets, Status::NotSatisfied),
+            unseen: attention::attention(&targets, Status::NotEvaluated),
+            unreached: attention::unreached(&targets),
+            remedies: targets
+                .iter()
+                .filter_map(|target| attention::remedy(target))
+                .collect(),
+            expiring: statements
+                .iter()
+                .filter(|statement| statement.needs_attention())
+                .cloned()
+                .collect(),
+            chapters: guide::chapters(&targets, catalog),
             statements,
             evidence: targets
                 .iter()
@@ -240,38 +177,59 @@ impl Model {
     }
 }
 
-fn target_view(target: &TargetSummary) -> TargetView {
-    let mut facts = Vec::new();
-    if let Some(server) = &target.server {
-        let text = |text: &str| text.to_owned();
-        facts = vec![
-            (text("Address"), server.address.clone()),
-            (text("Transport"), server.transport.clone()),
-            (text("Role"), server.role.clone()),
-            (text("First database"), server.database.clone()),
-            (
-                text("System identifier"),
-                server
-                    .system_identifier
-                    .clone()
-                    .unwrap_or_else(|| text("not visible")),
-            ),
-            (text("Platform"), server.platform.clone()),
-            (
-                text("Recovery"),
-                text(if server.standby { "standby" } else { "primary" }),
-            ),
-        ];
+/// The result in one sentence.
+fn headline(tally: Tally, servers: usize) -> String {
+    let view = TallyView::from(tally);
+    let about = if servers == 1 {
+        "on one server".to_owned()
+    } else {
+        format!("on {servers} servers")
+    };
+    let have = if view.not_satisfied == 1 { "has" } else { "have" };
+    let unseen = match view.not_evaluated {
+        0 => "each could be evaluated".to_owned(),
+        count => format!("{count} could not be evaluated"),
+    };
+    match view.not_satisfied {
+        0 => format!(
+            "None of {} findings {about} has exceptions, and {unseen}.",
+            view.total
+        ),
+        count => format!(
+            "{count} of {} findings {about} {have} exceptions, and {unseen}.",
+            view.total
+        ),
     }
+}
+
+fn target_view(target: &TargetSummary) -> TargetView {
+    let facts = target.server.as_ref().map_or_else(Vec::new, |server| {
+        let identifier = server.system_identifier.clone();
+        vec![
+            ("Version", server.version.clone()),
+            ("Address", server.address.clone()),
+            ("Transport", server.transport.clone()),
+            ("Assessed as role", server.role.clone()),
+            ("First database", server.database.clone()),
+            (
+                "System identifier",
+                identifier.unwrap_or_else(|| "not visible to the role".to_owned()),
+            ),
+            ("Platform", server.platform.clone()),
+            (
+                "Mode",
+                if server.standby { "standby" } else { "primary" }.to_owned(),
+            ),
+        ]
+    });
+    let version = |text: &str| text.split(" on ").next().unwrap_or_default().to_owned();
     TargetView {
         id: target.id.clone(),
+        anchor: format!("server-{}", slug(&target.id)),
         connection: target.connection.clone(),
         tags: target.tags.clone(),
         site: target.site.clone(),
-        version: target
-            .server
-            .as_ref()
-            .map(|server| server.version.split(" on ").next().unwrap_or_default().to_owned()),
+        version: target.server.as_ref().map(|server| version(&server.version)),
         facts,
         failure: target.failure.clone(),
         warnings: target.warnings.clone(),
@@ -279,179 +237,30 @@ fn target_view(target: &TargetSummary) -> TargetView {
     }
 }
 
-fn anchor(target: &str, control: &str) -> String {
-    format!("{target}--{control}")
+/// The anchor of a finding.
+fn finding_anchor(target: &str, control: &str) -> String {
+    format!("{}--{}", slug(target), slug(control))
 }
 
-/// Findings of one status, gravest first.
-fn attention(targets: &[&TargetRecord], status: Status) -> Vec<Attention> {
-    let mut found: Vec<(&Finding, &str)> = targets
-        .iter()
-        .flat_map(|target| {
-            target
-                .findings
-                .iter()
-                .map(|finding| (finding, target.summary.id.as_str()))
-        })
-        .filter(|(finding, _)| finding.status == status)
-        .collect();
-    found.sort_by_key(|(finding, _)| finding.severity);
-    found
-        .into_iter()
-        .map(|(finding, target)| Attention {
-            anchor: anchor(target, &finding.control),
-            severity: finding.severity.word(),
-            title: finding.title.clone(),
-            control: finding.control.clone(),
-            target: target.to_owned(),
-            count: finding.exceptions.len(),
-            text: match finding.exceptions.first() {
-                Some(exception) => exception.text.clone(),
-                None => finding.reason.clone(),
-            },
-        })
-        .collect()
-}
-
-fn remedy(target: &TargetRecord) -> Option<Remedy> {
-    let mut lines: Vec<String> = target
-        .findings
-        .iter()
-        .flat_map(|finding| finding.missing.clone())
-        .collect();
-    lines.sort();
-    lines.dedup();
-    (!lines.is_empty()).then(|| Remedy {
-        target: target.summary.id.clone(),
-        lines,
-    })
-}
-
-fn chapters(targets: &[&TargetRecord], catalog: &Catalog) -> Vec<ChapterView> {
-    let mut findings: BTreeMap<&str, Vec<(&TargetRecord, &Finding)>> = BTreeMap::new();
-    for target in targets {
-        for finding in &target.findings {
-            findings
-                .entry(&finding.control)
-                .or_default()
-                .push((target, finding));
+/// Text as a part of an anchor: what may not stand in one is written as its number, so that no two become one.
+fn slug(text: &str) -> String {
+    let mut slug = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_ascii_alphanumeric() || c == '-' || c == '.' => slug.push(c),
+            c => slug.push_str(&format!("_{:x}_", u32::from(c))),
         }
     }
-    catalog
-        .guide
-        .chapters
-        .iter()
-        .map(|chapter| ChapterView {
-            title: chapter.title.clone(),
-            sections: chapter
-                .sections
-                .iter()
-                .map(|section| {
-                    let own: Vec<&Control> = catalog
-                        .controls
-                        .iter()
-                        .filter(|control| control.section == section.id)
-                        .collect();
-                    let worst = |only: Option<&str>| {
-                        let all = targets
-                            .iter()
-                            .filter(|target| only.is_none_or(|id| target.summary.id == id));
-                        worst_status(
-                            all.flat_map(|target| &target.findings)
-                                .filter(|f| f.section == section.id),
-                        )
-                    };
-                    SectionView {
-                        id: section.id.clone(),
-                        anchor: section.id.replace('/', "-"),
-                        title: section.title.clone(),
-                        summary: section.summary.clone(),
-                        status: worst(None).into(),
-                        per_target: targets
-                            .iter()
-                            .map(|target| worst(Some(&target.summary.id)).into())
-                            .collect(),
-                        controls: own
-                            .into_iter()
-                            .map(|control| control_view(control, findings.get(control.id.as_str())))
-                            .collect(),
-                    }
-                })
-                .collect(),
-        })
-        .collect()
+    slug
 }
 
-/// The gravest status: exceptions, then what was not seen, then good ones; no finding at all is not evaluated.
-fn worst_status<'a>(findings: impl Iterator<Item = &'a Finding>) -> Status {
-    findings
-        .map(|finding| finding.status)
-        .min()
-        .unwrap_or(Status::NotEvaluated)
+/// A JSON value as it reads in a sentence.
+fn value_text(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn control_view(control: &Control, findings: Option<&Vec<(&TargetRecord, &Finding)>>) -> ControlView {
-    let findings = findings.map(Vec::as_slice).unwrap_or_default();
-    ControlView {
-        id: control.id.clone(),
-        title: control.title.clone(),
-        severity: control.severity.word(),
-        rationale: control.rationale.clone(),
-        remediation: control.remediation.clone(),
-        population: control.population.clone(),
-        expectation: control.expect.source.trim().to_owned(),
-        filter: control
-            .filter
-            .as_ref()
-            .map(|filter| filter.source.trim().to_owned()),
-        file: control.file.clone(),
-        references: control
-            .references
-            .iter()
-            .map(|(name, numbers)| (name.clone(), numbers.join(", ")))
-            .collect(),
-        status: worst_status(findings.iter().map(|(_, finding)| *finding)).into(),
-        findings: findings
-            .iter()
-            .map(|(target, finding)| finding_view(target, finding))
-            .collect(),
-    }
-}
-
-fn finding_view(target: &TargetRecord, finding: &Finding) -> FindingView {
-    let id = &target.summary.id;
-    FindingView {
-        anchor: anchor(id, &finding.control),
-        target: id.clone(),
-        status: finding.status.into(),
-        reason: finding.reason.clone(),
-        population: finding.population,
-        examined: finding.examined,
-        exceptions: finding
-            .exceptions
-            .iter()
-            .take(SHOWN)
-            .map(|exception| ExceptionView {
-                line: exception.line,
-                text: exception.text.clone(),
-            })
-            .collect(),
-        more: finding.exceptions.len().saturating_sub(SHOWN),
-        missing: finding.missing.clone(),
-        parameters: finding
-            .parameters
-            .iter()
-            .map(|(name, value)| (name.clone(), value.to_string()))
-            .collect(),
-        decided_by: finding.decided_by.clone(),
-        evidence: finding.evidence.clone(),
-        evidence_anchor: finding
-            .evidence
-            .as_ref()
-            .map(|evidence| evidence::anchor(id, evidence)),
-        evidence_file: finding
-            .evidence
-            .as_ref()
-            .map(|evidence| record::evidence_path(id, evidence)),
-    }
+/// A number of things: `1 row`, `2 rows`.
+fn count(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
 }

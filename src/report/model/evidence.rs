@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::{count, slug};
 use crate::assessment::TargetRecord;
 use crate::escape::markdown_block;
 use crate::evidence::{Provenance, Query};
@@ -13,7 +14,10 @@ pub(super) struct EvidenceView {
     target: String,
     name: String,
     collector: String,
-    rows: usize,
+    /// What the collector was asked for, where it takes arguments.
+    arguments: Option<String>,
+    /// How many rows: never a bare number where there may be more.
+    rows: String,
     sha256: String,
     file: String,
     collected: String,
@@ -32,7 +36,7 @@ struct QueryView {
     table: String,
     databases: Vec<String>,
     snapshots: Vec<String>,
-    rows: usize,
+    rows: String,
     sql: String,
     sql_sha256: String,
     /// As a block of Markdown.
@@ -40,7 +44,7 @@ struct QueryView {
 }
 
 pub(super) fn anchor(target: &str, evidence: &str) -> String {
-    format!("evidence--{target}--{evidence}")
+    format!("evidence--{}--{}", slug(target), slug(evidence))
 }
 
 pub(super) fn views(target: &TargetRecord) -> Vec<EvidenceView> {
@@ -60,7 +64,12 @@ fn view(target: &str, provenance: &Provenance) -> EvidenceView {
             "{} (version {})",
             provenance.collector, provenance.collector_version
         ),
-        rows: provenance.rows,
+        arguments: provenance
+            .arguments
+            .as_object()
+            .filter(|arguments| !arguments.is_empty())
+            .map(|_| provenance.arguments.to_string()),
+        rows: rows(provenance),
         sha256: provenance.sha256.clone(),
         file: record::evidence_path(target, &provenance.name),
         collected: format!(
@@ -90,27 +99,34 @@ fn view(target: &str, provenance: &Provenance) -> EvidenceView {
 
 /// The same question to several databases is shown once.
 fn queries(queries: &[Query]) -> Vec<QueryView> {
-    let mut views: Vec<QueryView> = Vec::new();
+    let mut groups: Vec<Vec<&Query>> = Vec::new();
     for query in queries {
-        match views
-            .iter_mut()
-            .find(|view| view.table == query.table && view.sql_sha256 == query.sql_sha256)
-        {
-            Some(view) => {
-                view.databases.push(query.database.clone());
-                view.snapshots.push(query.snapshot.clone());
-                view.rows += query.rows;
-            }
-            None => views.push(QueryView {
-                table: query.table.clone(),
-                databases: vec![query.database.clone()],
-                snapshots: vec![query.snapshot.clone()],
-                rows: query.rows,
-                sql: query.sql.clone(),
-                sql_sha256: query.sql_sha256.clone(),
-                block: markdown_block(&query.sql),
-            }),
+        let same = |first: &&Query| first.table == query.table && first.sql_sha256 == query.sql_sha256;
+        match groups.iter_mut().find(|group| group.first().is_some_and(same)) {
+            Some(group) => group.push(query),
+            None => groups.push(vec![query]),
         }
     }
-    views
+    groups.iter().filter_map(|group| query_view(group)).collect()
+}
+
+fn query_view(group: &[&Query]) -> Option<QueryView> {
+    let first = group.first()?;
+    Some(QueryView {
+        table: first.table.clone(),
+        databases: group.iter().map(|query| query.database.clone()).collect(),
+        snapshots: group.iter().map(|query| query.snapshot.clone()).collect(),
+        rows: count(group.iter().map(|query| query.rows).sum(), "row"),
+        sql: first.sql.clone(),
+        sql_sha256: first.sql_sha256.clone(),
+        block: markdown_block("sql", &first.sql),
+    })
+}
+
+fn rows(provenance: &Provenance) -> String {
+    match (&provenance.failure, provenance.visibility.complete) {
+        (Some(_), _) => "none seen".to_owned(),
+        (None, false) => format!("{} seen, of an unknown number", count(provenance.rows, "row")),
+        (None, true) => count(provenance.rows, "row"),
+    }
 }

@@ -31,6 +31,7 @@ struct ControlReference {
     population: String,
     collector: String,
     when_empty: String,
+    exception: String,
     references: Vec<(String, String)>,
     parameters: Vec<(String, String)>,
     /// The rules, as a block of Markdown.
@@ -62,11 +63,6 @@ impl Reference {
 }
 
 fn control_reference(control: &Control) -> ControlReference {
-    let mut rule = String::new();
-    if let Some(filter) = &control.filter {
-        rule.push_str(&format!("where:  {}\n", filter.source.trim()));
-    }
-    rule.push_str(&format!("expect: {}", control.expect.source.trim()));
     ControlReference {
         id: control.id.clone(),
         title: control.title.clone(),
@@ -83,6 +79,7 @@ fn control_reference(control: &Control) -> ControlReference {
             .ok()
             .and_then(|word| word.as_str().map(str::to_owned))
             .unwrap_or_default(),
+        exception: control.exception.source().to_owned(),
         references: control
             .references
             .iter()
@@ -91,8 +88,17 @@ fn control_reference(control: &Control) -> ControlReference {
         parameters: control
             .parameters
             .iter()
-            .map(|(name, value)| (name.clone(), value.to_string()))
+            .map(|(name, value)| (name.clone(), super::value_text(value)))
             .collect(),
-        rule: markdown_block(&rule).replacen("sql\n", "cel\n", 1),
+        rule: markdown_block("cel", &rule(control)),
+    }
+}
+
+/// The rules of a control as they are written.
+pub(super) fn rule(control: &Control) -> String {
+    let expect = format!("expect: {}", control.expect.source.trim());
+    match &control.filter {
+        Some(filter) => format!("where:  {}\n{expect}", filter.source.trim()),
+        None => expect,
     }
 }

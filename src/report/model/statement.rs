@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::slug;
 use crate::assessment::TargetRecord;
 use crate::evidence::Row;
 
@@ -11,6 +12,7 @@ const SOON: i64 = 60;
 
 #[derive(Clone, PartialEq, Serialize)]
 pub(super) struct StatementView {
+    anchor: String,
     id: String,
     kind: String,
     controls: Vec<String>,
@@ -19,7 +21,11 @@ pub(super) struct StatementView {
     when: String,
     until: String,
     state: String,
+    /// The state for a reader: `valid` and near its end is `expiring`.
+    shown: String,
     days_left: i64,
+    /// Targets whose site the certificate does not cover.
+    uncovered: Vec<String>,
     summary: String,
     details: Vec<(String, String)>,
     documents: Vec<DocumentView>,
@@ -46,7 +52,8 @@ impl StatementView {
     }
 }
 
-/// Every statement once, with the controls and targets that it answers.
+/// Every statement once for each state that it has, with the controls and targets that it answers: a statement may be
+/// replaced on some targets only.
 pub(super) fn statements(targets: &[&TargetRecord]) -> Vec<StatementView> {
     let mut views: Vec<StatementView> = Vec::new();
     for target in targets {
@@ -59,7 +66,7 @@ pub(super) fn statements(targets: &[&TargetRecord]) -> Vec<StatementView> {
                 let view = view(kind, row);
                 let index = views
                     .iter()
-                    .position(|known| known.id == view.id)
+                    .position(|known| known.anchor == view.anchor)
                     .unwrap_or_else(|| {
                         views.push(view);
                         views.len() - 1
@@ -67,11 +74,14 @@ pub(super) fn statements(targets: &[&TargetRecord]) -> Vec<StatementView> {
                 if let Some(known) = views.get_mut(index) {
                     add(&mut known.controls, name);
                     add(&mut known.targets, &target.summary.id);
+                    if row.get("covers_site") == Some(&Value::Bool(false)) {
+                        add(&mut known.uncovered, &target.summary.id);
+                    }
                 }
             }
         }
     }
-    views.sort_by(|left, right| left.id.cmp(&right.id));
+    views.sort_by(|left, right| left.anchor.cmp(&right.anchor));
     views
 }
 
@@ -90,6 +100,8 @@ fn view(kind: &str, row: &Row) -> StatementView {
             .collect::<Vec<_>>()
             .join(", "),
         Some(Value::Null) | None => String::new(),
+        Some(Value::Bool(true)) => "yes".to_owned(),
+        Some(Value::Bool(false)) => "no".to_owned(),
         Some(other) => other.to_string(),
     };
     let joined = |columns: &[&str]| {
@@ -134,7 +146,12 @@ fn view(kind: &str, row: &Row) -> StatementView {
             ],
         )
     };
+    let (state, days_left) = (
+        text("state"),
+        row.get("days_left").and_then(Value::as_i64).unwrap_or(0),
+    );
     StatementView {
+        anchor: format!("statement-{}-{}", slug(&text("id")), slug(&state)),
         id: text("id"),
         kind: kind.to_owned(),
         controls: Vec::new(),
@@ -142,8 +159,14 @@ fn view(kind: &str, row: &Row) -> StatementView {
         who,
         when,
         until: text("expires_at"),
-        state: text("state"),
-        days_left: row.get("days_left").and_then(Value::as_i64).unwrap_or(0),
+        shown: if state == "valid" && days_left <= SOON {
+            "expiring".to_owned()
+        } else {
+            state.clone()
+        },
+        state,
+        days_left,
+        uncovered: Vec::new(),
         summary,
         details: labels
             .iter()

@@ -1,0 +1,230 @@
+//! What pgdossier adds to the time that the same queries take in psql, and how much memory it needs.
+//!
+//! `cargo bench --bench assess_speed` prints both, and their ratio, measured by turns in one run.
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing)] // a bench prints, and may stop on the first surprise
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pgdossier::cluster::{Cluster, ClusterOptions};
+use serde_json::Value;
+
+const TABLES: usize = 20_000;
+const ROLES: usize = 5_000;
+const MEMBERSHIPS: usize = 9_900;
+
+fn main() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key.pem");
+    let guarded = folder.path().join("guarded.pem");
+    run(program()
+        .args(["keys", "new", "--no-passphrase", "--out"])
+        .arg(&key));
+    run(program()
+        .args(["keys", "new", "--out"])
+        .arg(&guarded)
+        .env("PGDOSSIER_PASSPHRASE", "bench"));
+    let cluster = Cluster::start(ClusterOptions::default()).unwrap();
+    println!("PostgreSQL {}", server_version(&cluster));
+    compare("fresh cluster", &cluster, folder.path(), &key, 25);
+    compare(
+        "fresh cluster, key with passphrase",
+        &cluster,
+        folder.path(),
+        &guarded,
+        15,
+    );
+    fill(&cluster);
+    compare(
+        &format!("{TABLES} tables, {ROLES} roles"),
+        &cluster,
+        folder.path(),
+        &key,
+        7,
+    );
+}
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pgdossier"));
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+fn run(command: &mut Command) {
+    assert!(command.status().unwrap().success());
+}
+
+fn server_version(cluster: &Cluster) -> String {
+    let output = Command::new("psql")
+        .args(["-XAtc", "SHOW server_version", &cluster.conninfo("postgres")])
+        .output();
+    String::from_utf8(output.unwrap().stdout)
+        .unwrap()
+        .trim()
+        .to_owned()
+}
+
+/// One comparison: assess and psql by turns; medians, ratio and peak memory.
+fn compare(title: &str, cluster: &Cluster, folder: &Path, key: &Path, rounds: usize) {
+    let out = folder.join("bundles");
+    let script = folder.join("queries.sql");
+    let bundle = assess(cluster, key, &out).2;
+    let queries = write_script(&bundle, &script);
+    let (mut ours, mut psql, mut memory) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..rounds {
+        let (time, peak, _) = assess(cluster, key, &out);
+        ours.push(time);
+        memory = memory.max(peak);
+        let begun = Instant::now();
+        let mut command = Command::new("psql");
+        command
+            .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-f"])
+            .arg(&script);
+        run(command.arg(cluster.conninfo("postgres")).stdin(Stdio::null()));
+        psql.push(begun.elapsed());
+    }
+    let (ours, psql) = (median(ours), median(psql));
+    println!("{title}: {queries} queries");
+    println!(
+        "  assess, report and signed bundle included  {:>7.1} ms",
+        ours.as_secs_f64() * 1e3
+    );
+    println!(
+        "  psql, the same queries in one session      {:>7.1} ms",
+        psql.as_secs_f64() * 1e3
+    );
+    println!(
+        "  ratio                                      {:>7.2}",
+        ours.as_secs_f64() / psql.as_secs_f64()
+    );
+    println!(
+        "  peak memory of assess                      {:>7.1} MB",
+        memory as f64 / 1024.0
+    );
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// Time, peak memory in kB, and the bundle's folder.
+fn assess(cluster: &Cluster, key: &Path, out: &Path) -> (Duration, u64, PathBuf) {
+    let _ = std::fs::remove_dir_all(out);
+    let begun = Instant::now();
+    let mut child = program()
+        .args([
+            "assess",
+            "--period",
+            "2026-Q4",
+            "--organisation",
+            "Bench",
+            "--key",
+        ])
+        .arg(key)
+        .arg("--out")
+        .arg(out)
+        .arg(cluster.conninfo("postgres"))
+        .env("PGDOSSIER_PASSPHRASE", "bench")
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let code = loop {
+        if let Some(code) = child.try_wait().unwrap() {
+            break code;
+        }
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        peak = line
+            .and_then(|line| line.trim().trim_end_matches(" kB").parse().ok())
+            .unwrap_or(0)
+            .max(peak);
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    let time = begun.elapsed();
+    assert!([0, 3, 4].contains(&code.code().unwrap()), "assess failed");
+    let folder = std::fs::read_dir(out)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.is_dir());
+    (time, peak, folder.unwrap())
+}
+
+/// The queries that the bundle names, each in the database where it ran, as one psql script.
+fn write_script(bundle: &Path, script: &Path) -> usize {
+    let target = std::fs::read_dir(bundle.join("targets"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let mut queries: Vec<(String, String)> = Vec::new();
+    for entry in std::fs::read_dir(target.join("evidence")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "json") {
+            let provenance: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+            for query in provenance["queries"].as_array().into_iter().flatten() {
+                let text = |key: &str| query[key].as_str().unwrap().to_owned();
+                queries.push((text("database"), text("sql")));
+            }
+        }
+    }
+    queries.sort();
+    let mut text = String::new();
+    let mut database = String::new();
+    for (name, sql) in &queries {
+        if *name != database {
+            if !database.is_empty() {
+                text.push_str("COMMIT;\n");
+            }
+            text.push_str(&format!("\\connect \"{name}\"\nBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET LOCAL search_path = pg_catalog, pg_temp;\nSET LOCAL jit = off;\n"));
+            database.clone_from(name);
+        }
+        text.push_str(sql);
+        text.push_str(";\n");
+    }
+    text.push_str("COMMIT;\n");
+    std::fs::write(script, text).unwrap();
+    queries.len()
+}
+
+/// Roles with memberships, and tables with grants, in a hundred tables a transaction.
+fn fill(cluster: &Cluster) {
+    psql(
+        cluster,
+        &format!(
+            "DO $$ BEGIN
+               FOR i IN 1..{ROLES} LOOP EXECUTE format('CREATE ROLE r%s LOGIN', i); END LOOP;
+               FOR i IN 1..{MEMBERSHIPS} LOOP
+                 EXECUTE format('GRANT r%s TO r%s', 1 + i % 100, 101 + i % ({ROLES} - 100));
+               END LOOP;
+             END $$"
+        ),
+    );
+    for schema in 0..20 {
+        psql(cluster, &format!("CREATE SCHEMA s{schema}"));
+        psql(
+            cluster,
+            &format!(
+                "DO $$ BEGIN FOR i IN 1..{} LOOP
+                   EXECUTE format('CREATE TABLE s{schema}.t%s (id int)', i);
+                   EXECUTE format('GRANT SELECT ON s{schema}.t%s TO r%s', i, 1 + i % 50);
+                   IF i % 100 = 0 THEN COMMIT; END IF;
+                 END LOOP; END $$",
+                TABLES / 20
+            ),
+        );
+    }
+    psql(cluster, "VACUUM ANALYZE");
+}
+
+fn psql(cluster: &Cluster, sql: &str) {
+    let mut command = Command::new("psql");
+    command.args(["-Xq", "-v", "ON_ERROR_STOP=1", "-c", sql]);
+    run(command.arg(cluster.conninfo("postgres")).stdin(Stdio::null()));
+}

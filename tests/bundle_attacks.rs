@@ -1,0 +1,235 @@
+//! Attacks on a good bundle, as data: `tests/bundles/<attack>/attack.json` says what is done to it and the exact
+//! failures that must be found. Beside them, one byte changed anywhere.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may panic and print"
+)]
+
+mod sample_bundle;
+#[path = "bundle_attacks/steps.rs"]
+mod steps;
+#[path = "bundle_attacks/zip_file.rs"]
+mod zip_file;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use pgdossier::bundle::{Sealed, Verdict};
+use pgdossier::sign::{SigningKey, TrustPolicy};
+use proptest::prelude::any;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use sample_bundle::{is_valid, policy, sealed_after, verified};
+use serde::Deserialize;
+use steps::{Step, Tampering};
+
+/// What `attack.json` holds.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attack {
+    /// What the attacker tries, in a sentence.
+    about: String,
+    /// Which form of the bundle is attacked.
+    bundle: Form,
+    /// Done in this order.
+    #[serde(default)]
+    steps: Vec<Step>,
+    /// Changes to the trust policy: JSON pointer and new value.
+    #[serde(default)]
+    policy: BTreeMap<String, serde_json::Value>,
+    /// The codes of all failures found, in the order of the steps of verification.
+    expect: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Form {
+    Folder,
+    Archive,
+}
+
+/// Two bundles of a series by one key, sealed once for all tests; the second is attacked.
+struct Sample {
+    _dir: tempfile::TempDir,
+    key: SigningKey,
+    earlier: Sealed,
+    sealed: Sealed,
+}
+
+fn sample() -> &'static Sample {
+    static SAMPLE: OnceLock<Sample> = OnceLock::new();
+    SAMPLE.get_or_init(|| {
+        let (dir, key) = (tempfile::tempdir().unwrap(), SigningKey::generate().unwrap());
+        let earlier = sealed_after(None, "acme-2026-Q3", &key, dir.path()).unwrap();
+        let sealed = sealed_after(Some(&earlier.folder), "acme-2026-Q4", &key, dir.path()).unwrap();
+        Sample {
+            _dir: dir,
+            key,
+            earlier,
+            sealed,
+        }
+    })
+}
+
+/// A copy of the sample to do harm to.
+fn copy(form: Form, to: &Path) -> PathBuf {
+    let sealed = &sample().sealed;
+    let (from, copy) = match form {
+        Form::Folder => (&sealed.folder, to.join("acme-2026-Q4")),
+        Form::Archive => (&sealed.archive, to.join("acme-2026-Q4.zip")),
+    };
+    for file in files_below(from) {
+        let target = copy.join(file.strip_prefix(from).unwrap());
+        let target = if form == Form::Folder {
+            target
+        } else {
+            copy.clone()
+        };
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::copy(&file, target).unwrap();
+    }
+    copy
+}
+
+fn files_below(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let mut inside: Vec<PathBuf> = path
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    inside.sort();
+    inside.iter().flat_map(|path| files_below(path)).collect()
+}
+
+fn changed_policy(changes: &BTreeMap<String, serde_json::Value>) -> TrustPolicy {
+    let mut json = serde_json::to_value(policy(&sample().key)).unwrap();
+    for (pointer, value) in changes {
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        let object = json.pointer_mut(parent).and_then(|parent| parent.as_object_mut());
+        object
+            .unwrap_or_else(|| panic!("the policy has no {parent}"))
+            .insert(name.to_owned(), value.clone());
+    }
+    serde_json::from_value(json).unwrap()
+}
+
+/// The codes of the failures that the attack leads to.
+fn carry_out(attack: &Attack) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let bundle = copy(attack.bundle, dir.path());
+    let tampering = Tampering {
+        bundle: &bundle,
+        earlier: &sample().earlier.folder,
+        key: &sample().key,
+    };
+    for step in &attack.steps {
+        tampering.carry_out(step);
+    }
+    let verification = verified(&bundle, &changed_policy(&attack.policy));
+    let codes: Vec<String> = verification
+        .failures()
+        .map(|failure| failure.code.to_owned())
+        .collect();
+    assert_eq!(
+        verification.verdict == Verdict::Invalid,
+        !codes.is_empty(),
+        "{verification}"
+    );
+    codes
+}
+
+#[test]
+fn every_attack_is_noticed_and_named() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bundles");
+    let mut attacks: Vec<PathBuf> = corpus
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    attacks.sort();
+    let documented = std::fs::read_to_string(corpus.join("../../docs/bundle-format.md")).unwrap();
+    let mut wrong = Vec::new();
+    for folder in &attacks {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(folder.join("attack.json"))
+            .unwrap_or_else(|error| panic!("{name}/attack.json: {error}"));
+        let attack: Attack =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}/attack.json: {error}"));
+        assert!(!attack.expect.is_empty(), "{name} expects nothing to be found");
+        assert!(!attack.about.is_empty(), "{name} does not say what it is about");
+        for code in &attack.expect {
+            let row = format!("| `{code}` |");
+            assert!(
+                documented.contains(&row),
+                "docs/bundle-format.md does not explain {code}"
+            );
+        }
+        let found = carry_out(&attack);
+        if found != attack.expect {
+            wrong.push(format!("{name}: expected {:?}, found {found:?}", attack.expect));
+        }
+    }
+    println!("{} attacks carried out", attacks.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Changes one byte at a time, anywhere in the files of one form of the bundle.
+fn change_bytes(form: Form, cases: u32) {
+    let dir = tempfile::tempdir().unwrap();
+    let bundle = copy(form, dir.path());
+    let files: Vec<(PathBuf, Vec<u8>)> = files_below(&bundle)
+        .into_iter()
+        .map(|file| (file.clone(), std::fs::read(file).unwrap()))
+        .collect();
+    let policy = policy(&sample().key);
+    assert!(is_valid(&bundle, &policy));
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let noticed_so_far = std::cell::Cell::new(0);
+    let strategy = (
+        any::<proptest::sample::Index>(),
+        any::<proptest::sample::Index>(),
+        1..=u8::MAX,
+    );
+    TestRunner::new(config)
+        .run(&strategy, |(file, at, change)| {
+            let (file, original) = &files[file.index(files.len())];
+            let mut changed = original.clone();
+            let at = at.index(original.len());
+            changed[at] ^= change;
+            std::fs::write(file, changed).unwrap();
+            let noticed = !is_valid(&bundle, &policy);
+            std::fs::write(file, original).unwrap();
+            noticed_so_far.set(noticed_so_far.get() + u32::from(noticed));
+            if noticed {
+                Ok(())
+            } else {
+                Err(TestCaseError::fail(format!("{} byte {at}", file.display())))
+            }
+        })
+        .unwrap();
+    println!(
+        "{} single-byte changes noticed in {} file(s)",
+        noticed_so_far.get(),
+        files.len()
+    );
+}
+
+#[test]
+fn a_changed_byte_anywhere_in_the_folder_is_noticed() {
+    change_bytes(Form::Folder, 3000);
+}
+
+#[test]
+fn a_changed_byte_anywhere_in_the_archive_is_noticed() {
+    change_bytes(Form::Archive, 3000);
+}

@@ -1,0 +1,75 @@
+//! The whole catalog on every supported major version of PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, unreachable_pub)] // a test may stop on the first surprise
+
+mod support;
+
+use std::path::PathBuf;
+
+use pgdossier::cluster::{Cluster, ClusterOptions};
+use support::{Workspace, pgdossier, sql, text};
+
+fn assess_on(major: u32) {
+    let bin_dir =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("target/servers/{major}/native/bin"));
+    assert!(
+        bin_dir.join("postgres").exists(),
+        "PostgreSQL {major} is missing: run scripts/install-servers"
+    );
+    let cluster = Cluster::start(ClusterOptions {
+        bin_dir: Some(bin_dir),
+        ..ClusterOptions::default()
+    })
+    .unwrap();
+    let grants = pgdossier()
+        .args(["grants", "--role", "auditor"])
+        .output()
+        .unwrap();
+    sql(&cluster, "postgres", &text(&grants.stdout));
+    let workspace = Workspace::new();
+    let assessed = workspace.assessed(&support::conninfo_as(&cluster, "auditor", "postgres"));
+    let version = assessed.json["targets"][0]["server"]["version_num"]
+        .as_u64()
+        .unwrap();
+    assert_eq!(version / 10_000, u64::from(major));
+    assert_eq!(assessed.code(), 3, "{}", assessed.stderr());
+    let unseen: Vec<_> = assessed
+        .findings()
+        .into_iter()
+        .filter(|finding| {
+            finding["status"] == "not-evaluated" && !finding["missing"].to_string().contains("attestations/")
+        })
+        .collect();
+    assert!(unseen.is_empty(), "{unseen:#?}");
+    let replayed = pgdossier().arg("replay").arg(assessed.folder()).output().unwrap();
+    assert_eq!(replayed.status.code(), Some(0), "{}", text(&replayed.stdout));
+}
+
+#[test]
+fn postgresql_13() {
+    assess_on(13);
+}
+
+#[test]
+fn postgresql_14() {
+    assess_on(14);
+}
+
+#[test]
+fn postgresql_15() {
+    assess_on(15);
+}
+
+#[test]
+fn postgresql_16() {
+    assess_on(16);
+}
+
+#[test]
+fn postgresql_17() {
+    assess_on(17);
+}
+
+#[test]
+fn postgresql_18() {
+    assess_on(18);
+}
