@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use rustls::CertificateError;
 
 use super::settings::{ConnectionSettings, Host};
-use super::tls::TlsFiles;
+use super::tls::{SslMode, TlsFiles};
 
 /// What kind of failure it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,10 +105,12 @@ pub(super) fn explain(
         );
     }
     let (kind, text) = if text.contains("server does not support TLS") {
-        (
-            ConnectErrorKind::Tls,
-            format!("{NO_TLS}, and sslmode asks for it"),
-        )
+        let demand = if settings.sslmode >= SslMode::Require {
+            ", and sslmode asks for it"
+        } else {
+            ""
+        };
+        (ConnectErrorKind::Tls, format!("{NO_TLS}{demand}"))
     } else if let Some(rustls::Error::InvalidCertificate(problem)) = tls_error(error) {
         (ConnectErrorKind::Tls, certificate_cause(problem, &settings.tls))
     } else if text.starts_with("error performing TLS handshake") || tls_error(error).is_some() {
