@@ -1,5 +1,6 @@
 //! PostgreSQL servers to assess: the inventory and connections to them.
 
+mod connect_error;
 mod connection;
 mod conninfo;
 mod environment;
@@ -8,8 +9,10 @@ mod passfile;
 mod service;
 mod settings;
 mod tls;
+mod verifier;
 
-pub use connection::{ConnectError, ConnectErrorKind, Connection, Transport, connect};
+pub use connect_error::{ConnectError, ConnectErrorKind};
+pub use connection::{Connection, Transport, connect};
 pub use environment::Environment;
 pub use inventory::{Inventory, InventoryError, RawInventory, Target, slug};
 pub use settings::{ConnectionSettings, Host};

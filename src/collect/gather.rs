@@ -188,6 +188,7 @@ async fn ask_server(
     } else {
         tokio::join!(main, rest)
     };
+    connection.close().await;
     let mut batches: Vec<(&str, DatabaseAnswers)> = vec![(first.as_str(), main)];
     batches.extend(
         rest.into_iter()
@@ -234,7 +235,9 @@ async fn ask_other(
             if let Err(error) = session::begin(&connection.client, limits).await {
                 return refused(name, &error.to_string());
             }
-            ask_database(&connection, name, role, pending, limits).await
+            let answers = ask_database(&connection, name, role, pending, limits).await;
+            connection.close().await;
+            answers
         }
         Err(error) => refused(name, &error.to_string()),
     }

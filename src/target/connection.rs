@@ -3,48 +3,15 @@
 use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{ChannelBinding as PgChannelBinding, SslMode as PgSslMode, SslNegotiation};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
+use super::connect_error::{ConnectError, ConnectErrorKind, explain};
 use super::environment::Account;
 use super::settings::{ChannelBinding, ConnectionSettings, Host, SessionAttributes};
 use super::tls::{Connector, SslMode, TlsObservation};
-
-/// What kind of failure it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConnectErrorKind {
-    /// Nothing listens there, or the name leads nowhere.
-    Unreachable,
-    /// No answer in time.
-    Timeout,
-    /// The server knows us not, or the password is wrong.
-    Authentication,
-    /// TLS could not be agreed on, or the certificate is not good.
-    Tls,
-    /// The connection string, a file that it names, or the environment is wrong.
-    Configuration,
-    /// The server refused for another reason.
-    Refused,
-}
-
-/// Why there is no connection. Never holds a password.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ConnectError {
-    /// What kind of failure it was.
-    pub kind: ConnectErrorKind,
-    message: String,
-}
-
-impl ConnectError {
-    pub(super) fn new(kind: ConnectErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-        }
-    }
-}
 
 /// How a server was reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +42,10 @@ impl Transport {
     }
 }
 
-/// An open connection; closed when dropped.
+/// How long the server is given to take its leave.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// An open connection. Dropped, it tells the server that it ends, while the runtime lasts; see [`Connection::close`].
 pub struct Connection {
     /// To ask with.
     pub client: Client,
@@ -83,49 +53,84 @@ pub struct Connection {
     pub transport: Transport,
     /// What the user should know.
     pub warnings: Vec<String>,
-    driver: JoinHandle<()>,
+    driver: Driver,
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
+impl Connection {
+    /// Ends in good order, so that the server logs no unexpected end; waits for it, for a few seconds at most.
+    pub async fn close(self) {
+        drop(self.client);
+        let Driver { task, in_use } = self.driver;
+        drop(in_use);
+        let _ = task.await;
     }
 }
 
-/// Connects to the first host that answers and is of the kind asked for.
+/// The task that moves the bytes. It ends when the client is dropped and the server has been told, or soon after.
+struct Driver {
+    task: JoinHandle<()>,
+    in_use: oneshot::Sender<()>,
+}
+
+impl Driver {
+    fn spawn(connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static) -> Self {
+        let (in_use, abandoned) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            let too_late = async {
+                let _ = abandoned.await;
+                tokio::time::sleep(FAREWELL).await;
+            };
+            tokio::select! {
+                _ = connection => {}
+                () = too_late => {}
+            }
+        });
+        Self { task, in_use }
+    }
+}
+
+/// Connects to the first host that answers and is of the kind asked for. As in libpq, a server that refuses ends the
+/// search: the next host is tried only when one cannot be reached, does not answer, or is of another kind.
 ///
 /// # Errors
-/// [`ConnectError`]: the last host's failure, or each host's where there are several.
+/// [`ConnectError`]: each host's failure, of the last one's kind.
 pub async fn connect(settings: &ConnectionSettings) -> Result<Connection, ConnectError> {
-    let mut failures: Vec<ConnectError> = Vec::new();
+    let mut failures: Vec<String> = Vec::new();
+    let mut kind = ConnectErrorKind::Configuration;
     let mut second_choice = None;
     for host in &settings.hosts {
-        match connect_host(settings, host).await {
-            Ok(connection) => match is_wanted(&connection.client, settings.session).await {
-                Ok(true) => return Ok(connection),
-                Ok(false) if settings.session == SessionAttributes::PreferStandby => {
-                    second_choice.get_or_insert(connection);
+        let connection = match connect_host(settings, host).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                kind = error.kind;
+                let leaves_others = error.leaves_others();
+                failures.push(error.message);
+                if leaves_others {
+                    continue;
                 }
-                Ok(false) => failures.push(ConnectError::new(
-                    ConnectErrorKind::Refused,
-                    format!(
-                        "{}:{} is not the kind of server that target_session_attrs asks for",
-                        host.name, host.port
-                    ),
-                )),
-                Err(error) => failures.push(error),
-            },
-            Err(error) => failures.push(error),
+                return Err(ConnectError::new(kind, failures.join("; ")));
+            }
+        };
+        let answer = is_wanted(&connection.client, settings.session);
+        match within(settings.connect_timeout, host, answer).await {
+            Ok(true) => return Ok(connection),
+            Ok(false) if settings.session == SessionAttributes::PreferStandby => {
+                second_choice.get_or_insert(connection);
+            }
+            Ok(false) => {
+                kind = ConnectErrorKind::Refused;
+                failures.push(format!(
+                    "{}:{} is not the kind of server that target_session_attrs asks for",
+                    host.name, host.port
+                ));
+            }
+            Err(error) => {
+                kind = error.kind;
+                failures.push(error.message);
+            }
         }
     }
-    if let Some(connection) = second_choice {
-        return Ok(connection);
-    }
-    let kind = failures
-        .last()
-        .map_or(ConnectErrorKind::Configuration, |failure| failure.kind);
-    let messages: Vec<String> = failures.into_iter().map(|failure| failure.message).collect();
-    Err(ConnectError::new(kind, messages.join("; ")))
+    second_choice.ok_or_else(|| ConnectError::new(kind, failures.join("; ")))
 }
 
 async fn connect_host(settings: &ConnectionSettings, host: &Host) -> Result<Connection, ConnectError> {
@@ -149,15 +154,7 @@ async fn connect_host(settings: &ConnectionSettings, host: &Host) -> Result<Conn
     for address in addresses {
         match with_sslmode(settings, host, address).await {
             Ok(connection) => return Ok(connection),
-            // Another address is another chance only when nothing answered at this one.
-            Err(error)
-                if matches!(
-                    error.kind,
-                    ConnectErrorKind::Unreachable | ConnectErrorKind::Timeout
-                ) =>
-            {
-                last = error
-            }
+            Err(error) if error.leaves_others() => last = error,
             Err(error) => return Err(error),
         }
     }
@@ -180,22 +177,19 @@ async fn with_sslmode(
         Ok(connection) => return Ok(connection),
         Err(error) => error,
     };
-    match second {
-        Some(tls)
-            if !matches!(
-                error.kind,
-                ConnectErrorKind::Unreachable | ConnectErrorKind::Timeout
-            ) =>
-        {
-            // The first failure says more: the second is often only its consequence.
-            attempt(settings, host, Some(address), tls)
-                .await
-                .map_err(|second| match second.kind {
-                    ConnectErrorKind::Tls => error,
-                    _ => second,
-                })
+    let Some(tls) = second.filter(|_| !error.leaves_others()) else {
+        return Err(error);
+    };
+    match attempt(settings, host, Some(address), tls).await {
+        Ok(mut connection) => {
+            if !tls {
+                connection.warnings.push(format!(
+                    "the connection is not encrypted, as sslmode=prefer allows: {error}; use sslmode=require or stronger"
+                ));
+            }
+            Ok(connection)
         }
-        _ => Err(error),
+        Err(second) => Err(error.and_then(second)),
     }
 }
 
@@ -227,12 +221,13 @@ async fn attempt(
                 format!("cannot reach {place}: {error}; check that the server runs and listens there"),
             )
         };
+        let mut warnings = settings.warnings.clone();
         let (client, driver) = match address {
             None => {
                 let stream = socket(host).await.map_err(unreachable)?;
                 check_peer(settings, &stream)?;
                 let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(explain)?;
-                (client, tokio::spawn(async move { drop(connection.await) }))
+                (client, Driver::spawn(connection))
             }
             Some(address) => {
                 let stream = TcpStream::connect(address).await.map_err(unreachable)?;
@@ -240,21 +235,22 @@ async fn attempt(
                 if tls {
                     let connector = Connector::new(settings.sslmode, &settings.tls, &host.name)
                         .map_err(|message| ConnectError::new(ConnectErrorKind::Configuration, message))?;
+                    warnings.extend_from_slice(&connector.warnings);
                     let observed = connector.observed.clone();
                     let (client, connection) =
                         config.connect_raw(stream, connector).await.map_err(explain)?;
                     transport.tls = observed.lock().ok().and_then(|observed| observed.clone());
-                    (client, tokio::spawn(async move { drop(connection.await) }))
+                    (client, Driver::spawn(connection))
                 } else {
                     let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(explain)?;
-                    (client, tokio::spawn(async move { drop(connection.await) }))
+                    (client, Driver::spawn(connection))
                 }
             }
         };
         Ok(Connection {
             client,
             transport,
-            warnings: settings.warnings.clone(),
+            warnings,
             driver,
         })
     })
@@ -365,69 +361,4 @@ async fn is_wanted(client: &Client, wanted: SessionAttributes) -> Result<bool, C
         SessionAttributes::Primary => !standby,
         SessionAttributes::Standby | SessionAttributes::PreferStandby => standby,
     })
-}
-
-/// A failure in words: what happened, where, what to do.
-fn explain(error: &tokio_postgres::Error, settings: &ConnectionSettings, host: &Host) -> ConnectError {
-    let place = format!("{}:{}", host.name, host.port);
-    if let Some(db) = error.as_db_error() {
-        let (kind, help) = match db.code().code() {
-            "28P01" => (
-                ConnectErrorKind::Authentication,
-                "; check the password (password file, PGPASSWORD)",
-            ),
-            code if code.starts_with("28") => (
-                ConnectErrorKind::Authentication,
-                "; check the server's pg_hba.conf and the role",
-            ),
-            "3D000" => (ConnectErrorKind::Refused, "; check the database's name"),
-            "53300" => (ConnectErrorKind::Refused, "; the server has no connection left"),
-            _ => (ConnectErrorKind::Refused, ""),
-        };
-        return ConnectError::new(
-            kind,
-            format!("{place} refused {}: {}{help}", settings.user, db.message()),
-        );
-    }
-    let mut causes = vec![error.to_string()];
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source {
-        causes.push(inner.to_string());
-        source = inner.source();
-    }
-    causes.dedup();
-    let text = causes.join(": ");
-    if text.contains("password missing") {
-        return ConnectError::new(
-            ConnectErrorKind::Authentication,
-            format!(
-                "{place} asks for a password and none was found; put one into a password file (~/.pgpass)"
-            ),
-        );
-    }
-    if text.contains("TLS") || text.contains("certificate") || text.contains("tls") {
-        return ConnectError::new(
-            ConnectErrorKind::Tls,
-            format!("{place}: {}", tls_cause(&text, settings)),
-        );
-    }
-    ConnectError::new(ConnectErrorKind::Refused, format!("{place}: {text}"))
-}
-
-fn tls_cause(text: &str, settings: &ConnectionSettings) -> String {
-    let root = match &settings.tls.root {
-        Some(root) => root.display().to_string(),
-        None => "none".to_owned(),
-    };
-    if text.contains("server does not support TLS") {
-        "the server does not offer TLS, and sslmode asks for it".to_owned()
-    } else if text.contains("UnknownIssuer") || text.contains("CaUsedAsEndEntity") {
-        format!("the server's certificate is not issued by a root in `{root}` ({text})")
-    } else if text.contains("NotValidForName") || text.contains("not valid for name") {
-        format!("the server's certificate is for another name; connect by a name that it has ({text})")
-    } else if text.contains("xpired") {
-        format!("the server's certificate has expired ({text})")
-    } else {
-        text.to_owned()
-    }
 }

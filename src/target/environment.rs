@@ -1,10 +1,11 @@
 //! What connections take from the process's surroundings, as one value that tests can make.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 /// Environment variables, home folder and name of the operating system's user.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     /// `PG…` variables.
     pub variables: BTreeMap<String, String>,
@@ -38,6 +39,18 @@ impl Environment {
     /// A file in the user's `~/.postgresql`.
     pub(super) fn client_file(&self, name: &str) -> Option<PathBuf> {
         Some(self.home.as_ref()?.join(".postgresql").join(name))
+    }
+}
+
+/// Values stay hidden: any of them may be a password.
+impl fmt::Debug for Environment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Environment")
+            .field("variables", &self.variables.keys())
+            .field("home", &self.home)
+            .field("user", &self.user)
+            .finish()
     }
 }
 
@@ -76,5 +89,20 @@ impl Account {
             })
             .collect();
         accounts.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_values_of_variables_are_never_shown() {
+        let environment = Environment {
+            variables: [("PGPASSWORD".to_owned(), "hush".to_owned())].into(),
+            ..Environment::default()
+        };
+        let shown = format!("{environment:?}");
+        assert!(shown.contains("PGPASSWORD") && !shown.contains("hush"), "{shown}");
     }
 }

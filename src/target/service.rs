@@ -56,6 +56,12 @@ fn section(text: &str, name: &str) -> Result<Option<BTreeMap<String, String>>, S
             let (key, value) = line
                 .split_once('=')
                 .ok_or_else(|| format!("line {} has no `=`", index + 1))?;
+            if ["service", "servicefile"].contains(&key.trim()) {
+                return Err(format!(
+                    "line {}: a service cannot name another service",
+                    index + 1
+                ));
+            }
             check_keyword(key.trim()).map_err(|error| format!("line {}: {error}", index + 1))?;
             keywords
                 .entry(key.trim().to_owned())
@@ -63,4 +69,27 @@ fn section(text: &str, name: &str) -> Result<Option<BTreeMap<String, String>>, S
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_mentions_count_and_bad_lines_are_named() {
+        let text = "# mine\n[a]\nhost=h1\nhost=h2\n\n[b]\nhost=h3\n";
+        let host = |name: &str| section(text, name).unwrap().map(|found| found["host"].clone());
+        assert_eq!(host("a").as_deref(), Some("h1"));
+        assert_eq!(host("b").as_deref(), Some("h3"));
+        assert_eq!(host("c"), None);
+        for (line, expected) in [
+            ("hots=x", "`host`"),
+            ("host", "no `=`"),
+            ("service=b", "another service"),
+            ("require_auth=none", "not supported"),
+        ] {
+            let error = section(&format!("[a]\n{line}\n"), "a").unwrap_err();
+            assert!(error.contains("line 2") && error.contains(expected), "{error}");
+        }
+    }
 }

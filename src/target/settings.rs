@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::connection::{ConnectError, ConnectErrorKind};
+use super::connect_error::{ConnectError, ConnectErrorKind};
 use super::environment::Environment;
 use super::tls::{SslMode, TlsFiles};
 use super::{conninfo, passfile, service};
@@ -199,6 +199,9 @@ fn resolve(text: &str, environment: &Environment) -> Result<ConnectionSettings, 
             .filter(|value| !value.is_empty())
     };
     refuse_unsupported_values(&keywords)?;
+    if get("dbname").is_some_and(|name| name.contains("://")) {
+        return Err("the database's name is a URI; give the URI itself as the connection string".to_owned());
+    }
     let user = get("user")
         .or_else(|| environment.get("PGUSER"))
         .or(environment.user.as_deref())
@@ -213,7 +216,7 @@ fn resolve(text: &str, environment: &Environment) -> Result<ConnectionSettings, 
     };
     warnings.extend(warning);
     let tls = tls_files(&keywords, environment)?;
-    let mut sslmode = match get("sslmode") {
+    let sslmode = match get("sslmode") {
         Some(word) => SslMode::parse(word).ok_or_else(|| {
             format!(
                 "`{word}` is not an sslmode; use disable, allow, prefer, require, verify-ca or verify-full"
@@ -224,9 +227,6 @@ fn resolve(text: &str, environment: &Environment) -> Result<ConnectionSettings, 
     };
     if tls.system_roots() && sslmode != SslMode::VerifyFull {
         return Err("sslrootcert=system needs sslmode=verify-full: anybody can get a certificate from a public authority".to_owned());
-    }
-    if sslmode == SslMode::Require && tls.root_exists() {
-        sslmode = SslMode::VerifyCa; // as libpq does, for compatibility with its own past
     }
     if tls.direct && sslmode < SslMode::Require {
         return Err("sslnegotiation=direct needs sslmode=require or stronger".to_owned());
@@ -362,6 +362,12 @@ fn hosts(names: Option<&str>, addresses: Option<&str>, ports: Option<&str>) -> R
     if ports.len() > 1 && ports.len() != count {
         return Err("`port` names a different number of ports than there are hosts".to_owned());
     }
+    if names
+        .iter()
+        .any(|name| name.find('@').is_some_and(|at| at > 0) && !name.starts_with('/'))
+    {
+        return Err("a host's name has an `@`; name the role with `user=…` or in a URI".to_owned());
+    }
     (0..count)
         .map(|index| {
             let port = ports.get(index).or(ports.first()).filter(|port| !port.is_empty());
@@ -369,7 +375,11 @@ fn hosts(names: Option<&str>, addresses: Option<&str>, ports: Option<&str>) -> R
                 port.parse::<u16>()
                     .ok()
                     .filter(|port| *port > 0)
-                    .ok_or_else(|| format!("`{port}` is not a port"))
+                    .ok_or_else(|| {
+                        // Not repeated: it may be a piece of a password.
+                        let number = index + 1;
+                        format!("the port of host {number} is not a number from 1 to 65535; in a password write `/` as `%2F` and `@` as `%40`")
+                    })
             })?;
             let address = addresses
                 .get(index)
@@ -397,4 +407,46 @@ fn default_host(port: u16) -> String {
         .find(|folder| Path::new(folder).join(format!(".s.PGSQL.{port}")).exists())
         .or_else(|| folders.iter().find(|folder| Path::new(folder).is_dir()))
         .map_or_else(|| "localhost".to_owned(), |folder| (*folder).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        let environment = Environment {
+            user: Some("me".to_owned()),
+            ..Environment::default()
+        };
+        match ConnectionSettings::resolve(text, &environment) {
+            Ok(settings) => format!("{settings:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn no_piece_of_a_password_is_shown() {
+        for text in [
+            "postgresql://u:sesame@h/d",
+            "postgresql://u:sesame/x@h/d",
+            "postgresql://u:1/sesame@h",
+            "postgresql://u:sesame?x@h/d",
+            "postgresql://u:sesame",
+            "host=h password=open sesame=1",
+            "password=open port=sesame",
+            "dbname=postgresql://u:sesame@h/d",
+            "host=u:sesame@h",
+        ] {
+            let shown = shown(text);
+            assert!(!shown.contains("sesame"), "{text}: {shown}");
+        }
+    }
+
+    #[test]
+    fn what_is_connected_to_is_shown() {
+        assert_eq!(
+            shown("postgresql://u:p@[::1]:5433,h/d"),
+            "ConnectionSettings(::1:5433,h:5432/d as u)"
+        );
+    }
 }

@@ -7,15 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use ring::digest;
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::verifier::Verifier;
 
 /// libpq's `sslmode`, from weakest to strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +25,7 @@ pub enum SslMode {
     Allow,
     /// TLS first, plain when that fails.
     Prefer,
-    /// TLS; the certificate is not looked at.
+    /// TLS; the certificate is verified only when there is a file of roots.
     Require,
     /// TLS; the certificate must be issued by a root that is given.
     VerifyCa,
@@ -84,10 +83,17 @@ impl TlsFiles {
         self.root_named && self.root.as_deref() == Some(Path::new("system"))
     }
 
-    pub(super) fn root_exists(&self) -> bool {
-        !self.system_roots() && self.root.as_ref().is_some_and(|root| root.exists())
+    /// Whether the chain of certificates is verified. As libpq does, also where the mode does not ask for it, once
+    /// there is a file of roots.
+    pub(super) fn verifies_chain(&self, mode: SslMode) -> bool {
+        mode >= SslMode::VerifyCa
+            || self.system_roots()
+            || self.root.as_ref().is_some_and(|root| root.exists())
     }
 }
+
+/// What the server has to choose when TLS starts without asking first.
+const ALPN: &[u8] = b"postgresql";
 
 /// Makes TLS connections and remembers the last one.
 #[derive(Clone)]
@@ -95,6 +101,9 @@ pub(super) struct Connector {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
     verified: &'static str,
+    direct: bool,
+    /// What the user should know of the files.
+    pub(super) warnings: Vec<String>,
     pub(super) observed: Arc<Mutex<Option<TlsObservation>>>,
 }
 
@@ -114,7 +123,7 @@ impl Connector {
         if versions.is_empty() {
             return Err("no TLS version is left between ssl_min_protocol_version and ssl_max_protocol_version; TLS 1.2 and 1.3 are offered".to_owned());
         }
-        let verifier = Verifier::new(mode, files, host, &provider)?;
+        let (verifier, warnings) = Verifier::new(mode, files, host, &provider)?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)
             .map_err(|error| error.to_string())?
@@ -128,7 +137,7 @@ impl Connector {
         };
         config.enable_sni = files.sni && host.parse::<std::net::IpAddr>().is_err();
         if files.direct {
-            config.alpn_protocols = vec![b"postgresql".to_vec()];
+            config.alpn_protocols = vec![ALPN.to_vec()];
         }
         // Where nothing is compared with it, a name that TLS cannot express does not matter.
         let fallback = || ServerName::try_from("postgresql.invalid").map_err(|error| error.to_string());
@@ -142,14 +151,16 @@ impl Connector {
             }
         };
         let verified = match mode {
-            SslMode::VerifyCa => "chain",
             SslMode::VerifyFull => "chain and name",
+            _ if files.verifies_chain(mode) => "chain",
             _ => "nothing",
         };
         Ok(Self {
             config: Arc::new(config),
             name,
             verified,
+            direct: files.direct,
+            warnings,
             observed: Arc::default(),
         })
     }
@@ -169,12 +180,17 @@ where
                 .connect(self.name, stream)
                 .await?;
             let session = stream.get_ref().1;
+            if self.direct && session.alpn_protocol() != Some(ALPN) {
+                return Err(io::Error::other(
+                    "the server did not choose the ALPN protocol `postgresql`, which sslnegotiation=direct needs",
+                ));
+            }
             let certificate = session.peer_certificates().and_then(|chain| chain.first());
             let protocol = session
                 .protocol_version()
                 .map(|version| format!("{version:?}").replace('_', "."));
             let observation = TlsObservation {
-                protocol: protocol.unwrap_or_default().replace("TLSv1.", "TLSv1."),
+                protocol: protocol.unwrap_or_default(),
                 cipher: session
                     .negotiated_cipher_suite()
                     .map(|suite| format!("{:?}", suite.suite()))
@@ -282,7 +298,7 @@ fn check_key_mode(metadata: &std::fs::Metadata) -> Result<(), &'static str> {
     }
 }
 
-fn read_certificates(path: &Path, what: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+pub(super) fn read_certificates(path: &Path, what: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let shown = path.display();
     let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
         .map_err(|error| format!("cannot read the {what} `{shown}`: {error}"))?
@@ -292,203 +308,4 @@ fn read_certificates(path: &Path, what: &str) -> Result<Vec<CertificateDer<'stat
         return Err(format!("the {what} `{shown}` holds no certificate"));
     }
     Ok(certificates)
-}
-
-/// Verifies what the mode asks for, and nothing more.
-#[derive(Debug)]
-struct Verifier {
-    provider: Arc<CryptoProvider>,
-    trusted: Option<(Arc<WebPkiServerVerifier>, Vec<CertificateDer<'static>>)>,
-    check_name: bool,
-    host: String,
-}
-
-impl Verifier {
-    fn new(
-        mode: SslMode,
-        files: &TlsFiles,
-        host: &str,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<Self, String> {
-        let trusted = if mode >= SslMode::VerifyCa {
-            Some(trust(files, provider)?)
-        } else {
-            None
-        };
-        Ok(Self {
-            provider: Arc::clone(provider),
-            trusted,
-            check_name: mode == SslMode::VerifyFull,
-            host: host.to_owned(),
-        })
-    }
-
-    /// What webpki refuses though OpenSSL, and so libpq, accepts it.
-    fn reconsider(
-        &self,
-        error: Error,
-        leaf: &CertificateDer<'_>,
-        now: UnixTime,
-        roots: &[CertificateDer<'_>],
-    ) -> Result<(), Error> {
-        match error {
-            Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            ) if !self.check_name || common_name_matches(leaf, &self.host) => Ok(()),
-            Error::InvalidCertificate(
-                CertificateError::Expired | CertificateError::ExpiredContext { .. },
-            ) => Err(error),
-            // A self-signed certificate that is itself the root given.
-            error if roots.iter().any(|root| root == leaf) => {
-                let Ok((_, parsed)) = X509Certificate::from_der(leaf) else {
-                    return Err(error);
-                };
-                let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-                let validity = parsed.validity();
-                if now > validity.not_after.timestamp() {
-                    return Err(Error::InvalidCertificate(CertificateError::Expired));
-                }
-                if now < validity.not_before.timestamp() {
-                    return Err(Error::InvalidCertificate(CertificateError::NotValidYet));
-                }
-                if !self.check_name
-                    || alternative_name_matches(leaf, &self.host)
-                    || common_name_matches(leaf, &self.host)
-                {
-                    Ok(())
-                } else {
-                    Err(Error::InvalidCertificate(CertificateError::NotValidForName))
-                }
-            }
-            error => Err(error),
-        }
-    }
-}
-
-fn trust(
-    files: &TlsFiles,
-    provider: &Arc<CryptoProvider>,
-) -> Result<(Arc<WebPkiServerVerifier>, Vec<CertificateDer<'static>>), String> {
-    let certificates = if files.system_roots() {
-        rustls_native_certs::load_native_certs().certs
-    } else {
-        let root = files.root.as_ref().filter(|root| root.exists()).ok_or_else(|| {
-            let shown = files.root.as_ref().map_or_else(|| "~/.postgresql/root.crt".to_owned(), |root| root.display().to_string());
-            format!("the root certificate file `{shown}` does not exist; name one with sslrootcert, or use sslrootcert=system")
-        })?;
-        read_certificates(root, "root certificate")?
-    };
-    let mut roots = RootCertStore::empty();
-    let (added, _) = roots.add_parsable_certificates(certificates.iter().cloned());
-    if added == 0 {
-        return Err("none of the root certificates can be used".to_owned());
-    }
-    let mut builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-    if let Some(path) = files.crl.as_ref().filter(|path| files.crl_named || path.exists()) {
-        let shown = path.display();
-        let lists = CertificateRevocationListDer::pem_file_iter(path)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| format!("cannot read the revocation list `{shown}`: {error}"))?;
-        builder = builder.with_crls(lists);
-    }
-    let verifier = builder
-        .build()
-        .map_err(|error| format!("the root certificates cannot be used: {error}"))?;
-    Ok((verifier, certificates))
-}
-
-/// libpq falls back to the common name when a certificate has no alternative name.
-fn common_name_matches(leaf: &CertificateDer<'_>, host: &str) -> bool {
-    let Ok((_, parsed)) = X509Certificate::from_der(leaf) else {
-        return false;
-    };
-    if matches!(parsed.subject_alternative_name(), Ok(Some(_)) | Err(_)) {
-        return false;
-    }
-    parsed
-        .subject()
-        .iter_common_name()
-        .any(|name| name.as_str().is_ok_and(|name| name_matches(name, host)))
-}
-
-fn alternative_name_matches(leaf: &CertificateDer<'_>, host: &str) -> bool {
-    use x509_parser::extensions::GeneralName;
-    let Ok((_, parsed)) = X509Certificate::from_der(leaf) else {
-        return false;
-    };
-    let Ok(Some(names)) = parsed.subject_alternative_name() else {
-        return false;
-    };
-    names.value.general_names.iter().any(|name| match name {
-        GeneralName::DNSName(name) => name_matches(name, host),
-        GeneralName::IPAddress(bytes) => match host.parse() {
-            Ok(std::net::IpAddr::V4(ip)) => ip.octets() == *bytes,
-            Ok(std::net::IpAddr::V6(ip)) => ip.octets() == *bytes,
-            Err(_) => false,
-        },
-        _ => false,
-    })
-}
-
-/// A wildcard stands for one whole first label.
-fn name_matches(pattern: &str, host: &str) -> bool {
-    match pattern.strip_prefix("*.") {
-        Some(rest) => host
-            .split_once('.')
-            .is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(rest)),
-        None => pattern.eq_ignore_ascii_case(host),
-    }
-}
-
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        if let Some((verifier, roots)) = &self.trusted {
-            verifier
-                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-                .map(drop)
-                .or_else(|error| self.reconsider(error, end_entity, now, roots))?;
-        }
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
 }
