@@ -1,4 +1,10 @@
 //! Every control of the catalog raises the defect that it is there to find, on a real server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "a failing test should panic where it fails, and shared parts serve several files"
+)]
 
 mod catalog;
 mod support;
