@@ -432,10 +432,6 @@ ALTER SYSTEM SET work_mem = '8MB';
 ALTER SYSTEM SET max_connections = 50;
 SELECT pg_reload_conf();
 
--- control: data-directory-mode
--- expect: data_directory_mode = 0750
--- server: listening
-
 -- control: version-supported
 -- expect: PostgreSQL 13
 -- server: old

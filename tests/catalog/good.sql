@@ -75,8 +75,6 @@
 
 -- never: no-pending-restart
 
--- never: data-directory-mode
-
 -- never: no-pending-restart
 -- server: old
 
