@@ -201,7 +201,7 @@ fn fill(cluster: &Cluster) {
             "DO $$ BEGIN
                FOR i IN 1..{ROLES} LOOP EXECUTE format('CREATE ROLE r%s LOGIN', i); END LOOP;
                FOR i IN 1..{MEMBERSHIPS} LOOP
-                 EXECUTE format('GRANT r%s TO r%s', 1 + i % 100, 101 + i % ({ROLES} - 100));
+                 EXECUTE format('GRANT r%s TO r%s', 1 + (i + i / ({ROLES} - 100)) % 100, 101 + i % ({ROLES} - 100));
                END LOOP;
              END $$"
         ),

@@ -1,6 +1,8 @@
 //! Judges evidence: a pure function of rows. No input or output, no clock.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::thread;
 
 use serde_json::{Map, Value};
 
@@ -47,14 +49,33 @@ impl Verdict {
     }
 }
 
-/// One finding for each control, in the catalog's order.
+/// One finding for each control, in the catalog's order. Controls are judged on all cores: none depends on another.
 pub fn evaluate(context: Evaluating<'_>) -> Vec<Finding> {
-    context
-        .catalog
-        .controls
-        .iter()
-        .map(|control| finding(control, context))
-        .collect()
+    let controls = &context.catalog.controls;
+    let threads = thread::available_parallelism()
+        .map_or(1, NonZeroUsize::get)
+        .min(controls.len().max(1));
+    let mut findings: Vec<(usize, Finding)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|first| {
+                let own = controls.iter().enumerate().skip(first).step_by(threads);
+                scope.spawn(move || {
+                    own.map(|(index, control)| (index, finding(control, context)))
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| {
+                worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    });
+    findings.sort_by_key(|(index, _)| *index);
+    findings.into_iter().map(|(_, finding)| finding).collect()
 }
 
 fn finding(control: &Control, context: Evaluating<'_>) -> Finding {

@@ -414,3 +414,22 @@ fn attestations_are_checked_and_documents_may_be_missing() {
         wrong.stderr()
     );
 }
+
+#[test]
+fn a_catalog_without_controls_assesses_nothing_and_says_so() {
+    let workspace = Workspace::new();
+    workspace.write("controls/guide.yaml", GUIDE);
+    let output = workspace
+        .assess()
+        .arg("--controls")
+        .arg(workspace.path("controls"))
+        .arg("host=x")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output.stderr).contains("the catalog has no control"),
+        "{}",
+        text(&output.stderr)
+    );
+}

@@ -77,6 +77,11 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
     let catalog = arguments.catalog.load()?;
+    if catalog.controls.is_empty() {
+        return Err(Stop::usage(
+            "the catalog has no control, so nothing would be assessed; check --controls",
+        ));
+    }
     let profile = match &arguments.profile {
         None => Profile::default(),
         Some(path) => Profile::load(path, &catalog).map_err(|error| match error {
