@@ -250,9 +250,14 @@ fn keys_that_cannot_be_trusted_are_refused() {
     );
     assert!(show("correct horse").status.success());
     // No passphrase has to be said.
-    let unsaid = pgdossier()
+    // In a session without a terminal, so that nobody can be asked.
+    let unsaid = std::process::Command::new("setsid")
+        .arg("--wait")
+        .arg(pgdossier().get_program())
         .args(["keys", "new", "--out"])
         .arg(workspace.path("x.pem"))
+        .env_remove("PGDOSSIER_PASSPHRASE")
+        .stdin(std::process::Stdio::null())
         .output()
         .unwrap();
     assert_eq!(unsaid.status.code(), Some(2));
