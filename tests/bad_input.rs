@@ -411,6 +411,12 @@ fn attestations_are_checked_and_documents_may_be_missing() {
         let finding = run(&attestation("2027-01-01", missing)).finding("storage-encrypted");
         assert_eq!(finding["status"], "not-satisfied", "{missing}");
     }
+    let revoked = attestation("2027-01-01", "photo.jpg") + "revoked_at: 2026-11-20\nrevoked_reason: r\n";
+    assert_eq!(
+        run(&revoked).finding("storage-encrypted")["status"],
+        "not-satisfied",
+        "withdrawn counts for nothing"
+    );
     let wrong = run(&attestation("soon", "photo.jpg").replace("method: examine", "method: guess"));
     assert_eq!(wrong.code(), 2);
     assert!(

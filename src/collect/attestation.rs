@@ -162,10 +162,11 @@ pub(super) fn with_state(raw: &Row, as_of: DateTime<Utc>) -> Row {
     let today = as_of.date_naive();
     let superseded = row.remove("superseded") == Some(Value::Bool(true));
     row.remove("revoked_at");
-    let state = if day("revoked_at").is_some_and(|revoked| revoked <= today) {
-        "revoked"
-    } else if superseded {
+    // What replaces a statement answers in its place; one that was withdrawn without a successor answers nothing.
+    let state = if superseded {
         "superseded"
+    } else if day("revoked_at").is_some_and(|revoked| revoked <= today) {
+        "revoked"
     } else {
         match (day("valid_from"), day("expires_at")) {
             (Some(from), _) if today < from => "not-yet-valid",
@@ -214,20 +215,12 @@ mod tests {
 
     #[test]
     fn a_withdrawn_or_replaced_statement_does_not_count() {
-        let mut raw =
-            row(json!({"valid_from": "2026-01-01", "expires_at": "2026-12-31", "superseded": true}));
-        assert_eq!(
-            with_state(&raw, "2026-06-01T00:00:00Z".parse().unwrap())["state"],
-            json!("superseded")
-        );
+        let state = |raw: &Row, as_of: &str| with_state(raw, as_of.parse().unwrap())["state"].clone();
+        let mut raw = row(json!({"valid_from": "2026-01-01", "expires_at": "2026-12-31"}));
         raw.insert("revoked_at".into(), json!("2026-05-01"));
-        assert_eq!(
-            with_state(&raw, "2026-06-01T00:00:00Z".parse().unwrap())["state"],
-            json!("revoked")
-        );
-        assert_eq!(
-            with_state(&raw, "2026-04-30T00:00:00Z".parse().unwrap())["state"],
-            json!("superseded")
-        );
+        assert_eq!(state(&raw, "2026-04-30T00:00:00Z"), json!("valid"));
+        assert_eq!(state(&raw, "2026-05-01T00:00:00Z"), json!("revoked"));
+        raw.insert("superseded".into(), json!(true));
+        assert_eq!(state(&raw, "2026-05-01T00:00:00Z"), json!("superseded"));
     }
 }

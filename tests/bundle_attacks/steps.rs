@@ -12,10 +12,13 @@ use crate::zip_file::{Change, ZipFile};
 #[derive(Deserialize)]
 #[serde(tag = "step", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Step {
-    /// Flips the lowest bit of the byte at `at`; negative counts from the end.
+    /// Flips the lowest bit of the byte at `at`; negative counts from the end. With `digit`, of the first decimal digit
+    /// from there on, so that a digest stays hexadecimal whatever it happens to be.
     Flip {
         file: String,
         at: i64,
+        #[serde(default)]
+        digit: bool,
     },
     /// Writes a file anew.
     Write {
@@ -130,10 +133,14 @@ pub(crate) struct Tampering<'a> {
 impl Tampering<'_> {
     pub(crate) fn carry_out(&self, step: &Step) {
         match step {
-            Step::Flip { file, at } => self.edit(file, |bytes| {
+            Step::Flip { file, at, digit } => self.edit(file, |bytes| {
                 let length = i64::try_from(bytes.len()).unwrap();
                 let at = if *at < 0 { length + at } else { *at };
-                bytes[usize::try_from(at).unwrap()] ^= 1;
+                let mut at = usize::try_from(at).unwrap();
+                while *digit && !bytes[at].is_ascii_digit() {
+                    at += 1;
+                }
+                bytes[at] ^= 1;
             }),
             Step::Write { file, text } => {
                 let path = self.inside(file);
