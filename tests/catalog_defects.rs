@@ -11,13 +11,13 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use catalog::{Block, blocks};
+use catalog::{Block, blocks_in};
 use pgdossier::control::Catalog;
 use serde_json::Value;
 use support::Workspace;
 
 fn defects() -> Vec<Block> {
-    blocks(include_str!("catalog/defects.sql"), "control")
+    blocks_in("defects", "control")
 }
 
 /// The texts of a finding's exceptions.

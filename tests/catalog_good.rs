@@ -9,11 +9,11 @@
 mod catalog;
 mod support;
 
-use catalog::{Block, blocks};
+use catalog::{Block, blocks_in};
 use support::Workspace;
 
 fn nothing_good_is_raised(server: &str, major: u32) {
-    let all = blocks(include_str!("catalog/good.sql"), "never");
+    let all = blocks_in("good", "never");
     let here: Vec<&Block> = all
         .iter()
         .filter(|block| block.one("server").unwrap_or("new") == server)

@@ -22,8 +22,24 @@ impl Block {
     }
 }
 
+/// The blocks of all files of a folder beside this file, in the order of their names.
+pub(crate) fn blocks_in(folder: &str, first: &str) -> Vec<Block> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/catalog")
+        .join(folder);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files
+        .iter()
+        .flat_map(|file| blocks(&std::fs::read_to_string(file).unwrap(), first))
+        .collect()
+}
+
 /// The blocks of a file, each beginning with a line that says `first`.
-pub(crate) fn blocks(text: &str, first: &str) -> Vec<Block> {
+fn blocks(text: &str, first: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut statement = String::new();
     for line in text.lines() {

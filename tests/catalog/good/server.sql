@@ -2,7 +2,7 @@
 --   never:    the control
 --   about:    words that none of its exceptions may hold; it may have no exception at all when absent
 --   server:   new (PostgreSQL 17), old (13) or silent (17, no TCP); new when absent
---   database, setting, hba: as in defects.sql
+--   database, setting, hba: as in the blocks of defects
 
 -- Whoever may enter the private socket directory, for this test alone.
 -- never: hba-no-any-address
