@@ -2,6 +2,7 @@
 
 mod arguments;
 mod assess;
+mod commands;
 mod completions;
 mod controls;
 mod demo;
@@ -93,6 +94,8 @@ enum Verb {
     /// List, show and check controls.
     #[command(subcommand)]
     Controls(controls::Verb),
+    /// List everything that is ever run on a server's host, and rules of sudo for it.
+    Commands(commands::Arguments),
     /// Print the SQL for a least-privilege role that can see everything needed.
     Grants(grants::Arguments),
     /// Render a bundle's report again, and compare it with the sealed one.
@@ -117,6 +120,7 @@ pub fn run() -> ExitCode {
         Verb::Keys(verb) => keys::run(&verb, &output),
         Verb::Trust(verb) => trust::run(&verb, &output),
         Verb::Controls(verb) => controls::run(&verb, &output),
+        Verb::Commands(arguments) => commands::run(&arguments, &output),
         Verb::Grants(arguments) => grants::run(&arguments, &output),
         Verb::Report(arguments) => report::run(&arguments, &output),
         Verb::Replay(arguments) => replay::run(&arguments, &output),

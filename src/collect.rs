@@ -10,6 +10,7 @@ mod certificate;
 mod documents;
 mod gather;
 mod hba;
+mod host;
 mod identity;
 mod mask;
 mod password_verifiers;
@@ -19,6 +20,7 @@ mod settings;
 mod sql;
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -26,12 +28,15 @@ use serde_json::Value;
 
 pub use documents::{Document, DocumentError, parse as parse_attestations, read_folder as read_attestations};
 pub use gather::{Collected, Collecting, collect};
+pub use host::HostView;
 pub use plan::{Plan, PlannedEvidence};
 
 use crate::assessment::Period;
 use crate::attestation::Attested;
 use crate::control::{Catalog, CollectorContract, Scope, TargetFacts};
-use crate::evidence::{Need, ServerIdentity, Table};
+use crate::evidence::{Evidence, Need, Requirement, ServerIdentity, Table};
+use crate::host::Invocation;
+use crate::target::{ConnectionSettings, Transport};
 
 /// All collectors. A file in `collect/` that gathers one kind of evidence has its line here.
 pub const COLLECTORS: &[&dyn Collector] = &[
@@ -72,12 +77,56 @@ pub trait Collector: Sync {
         None
     }
 
+    /// Whether it looks at the server's host.
+    fn reads_host(&self) -> bool {
+        false
+    }
+
+    /// What it runs on the server's host. Asked again after each round of answers, until nothing new is wanted.
+    fn host_commands(&self, _host: &HostView) -> Vec<Invocation> {
+        Vec::new()
+    }
+
+    /// The network probe that fills its raw tables.
+    fn probe<'a>(&self, _endpoint: Endpoint<'a>) -> Option<Probing<'a>> {
+        None
+    }
+
+    /// The name of that probe: collectors with the same one share what it found.
+    fn probe_name(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Other evidence that it compares with, by name. Each is that of a collector without arguments.
+    fn inputs(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What a complete answer lacks, where that shows only in what was found on a host or a network.
+    fn lacking(&self, _raw: &BTreeMap<String, Table>) -> Vec<Requirement> {
+        Vec::new()
+    }
+
     /// The population that follows from raw tables: pure, so that a replay gives the same.
     ///
     /// # Errors
     /// What the raw tables lack.
     fn derive(&self, raw: &BTreeMap<String, Table>, context: &Deriving<'_>) -> Result<Table, String>;
 }
+
+/// Where a server was reached.
+#[derive(Debug, Clone, Copy)]
+pub struct Endpoint<'a> {
+    /// How it was connected to.
+    pub settings: &'a ConnectionSettings,
+    /// Which of the hosts answered, and how.
+    pub transport: &'a Transport,
+    /// Time limits.
+    pub limits: &'a Limits,
+}
+
+/// A probe under way: its raw tables, or why there are none.
+pub type Probing<'a> = Pin<Box<dyn Future<Output = Result<BTreeMap<String, Table>, String>> + 'a>>;
 
 /// What is known of the server when questions are chosen.
 #[derive(Debug, Clone, Copy)]
@@ -127,7 +176,7 @@ pub struct Read {
 }
 
 /// What a derivation may depend on besides raw tables.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Deriving<'a> {
     /// The collector's arguments.
     pub arguments: &'a Value,
@@ -139,6 +188,8 @@ pub struct Deriving<'a> {
     pub period: &'a Period,
     /// The target's site, from the inventory.
     pub site: Option<&'a str>,
+    /// Evidence of the same target by name, for collectors that compare.
+    pub inputs: &'a BTreeMap<String, Evidence>,
 }
 
 /// Time limits towards a server.

@@ -189,6 +189,15 @@ pub struct Provenance {
     /// Names of the raw tables from which the population was derived.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub derived_from: Vec<RawTable>,
+    /// The host that was looked at, how it was reached and as whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// What was run on that host, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
+    /// Other evidence that it was compared with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<Input>,
     /// What a complete answer needs.
     pub visibility: Visibility,
     /// Why there is no answer at all: unreachable, timed out, errored.
@@ -209,6 +218,16 @@ pub struct Provenance {
     /// Number of rows of the population.
     pub rows: usize,
     /// SHA-256 of the population's bytes, hexadecimal.
+    pub sha256: String,
+}
+
+/// Other evidence that a population was compared with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its rows, hexadecimal.
     pub sha256: String,
 }
 

@@ -11,6 +11,7 @@ pub mod control;
 pub mod escape;
 pub mod evidence;
 pub mod finding;
+pub mod host;
 pub mod profile;
 pub mod record;
 pub mod target;

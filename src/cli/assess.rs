@@ -13,6 +13,7 @@ use super::{Exit, Stop};
 use crate::assessment::Period;
 use crate::collect::Limits;
 use crate::finding::Tally;
+use crate::host::HostAccess;
 use crate::profile::{Profile, ProfileError};
 use crate::report::Templates;
 use crate::sign::SigningKey;
@@ -30,6 +31,17 @@ pub(super) struct Arguments {
     /// A YAML file that lists the targets.
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
+    /// How the servers' host is reached: auto (here, if they run here), local, ssh:DESTINATION or none.
+    #[arg(
+        long,
+        value_name = "ACCESS",
+        default_value = "auto",
+        conflicts_with = "inventory"
+    )]
+    host_access: String,
+    /// Put commands on the host that need root behind `sudo -n`.
+    #[arg(long, conflicts_with = "inventory")]
+    host_sudo: bool,
     /// What it is for: 2026-Q4, 2026-11, 2026 or 2026-10-01/2026-12-31.
     #[arg(long, value_parser = Period::parse)]
     period: Period,
@@ -139,11 +151,15 @@ fn targets(arguments: &Arguments, environment: &Environment) -> Result<Inventory
             InventoryError::Unreadable { .. } => Stop::failed(error),
             InventoryError::Problems(_) => Stop::usage(error),
         })?,
-        None => Inventory::from_connections(&arguments.connections, |connection| {
-            ConnectionSettings::resolve(connection, environment)
-                .map(|settings| format!("{}-{}", settings.place(), settings.database()))
-                .unwrap_or_default()
-        }),
+        None => {
+            let host = HostAccess::parse(&arguments.host_access, arguments.host_sudo)
+                .map_err(|message| Stop::usage(format!("--host-access: {message}")))?;
+            Inventory::from_connections(&arguments.connections, &host, |connection| {
+                ConnectionSettings::resolve(connection, environment)
+                    .map(|settings| format!("{}-{}", settings.place(), settings.database()))
+                    .unwrap_or_default()
+            })
+        }
     };
     for target in &inventory.targets {
         ConnectionSettings::resolve(&target.connection, environment)

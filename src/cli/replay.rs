@@ -92,6 +92,7 @@ fn derive_again(
         as_of: assessment.summary.as_of,
         period: &assessment.summary.period,
         site: target.summary.site.as_deref(),
+        inputs: &target.evidence,
     };
     match collector.derive(&evidence.raw, &context) {
         Ok(table) if table.to_ndjson() == evidence.table.to_ndjson() => Ok(()),

@@ -17,6 +17,7 @@ pub(super) struct Answers {
     pub(super) failure: Option<String>,
     pub(super) notes: Vec<String>,
     pub(super) server_time: Option<String>,
+    pub(super) host: Option<String>,
 }
 
 /// One question on its way to one database.

@@ -6,16 +6,17 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 
 use super::answers::{Answers, DatabaseAnswers, Pending, merge};
+use super::host::{self, Hosted};
 use super::identity::{self, Database, Opening, quoted};
 use super::plan::{Plan, PlannedEvidence};
 use super::session::{self, AskError};
 use super::sql::POPULATION;
-use super::{Asked, Deriving, Document, Limits, Question, Reading, attestation, facts};
+use super::{Asked, Collector, Deriving, Document, Endpoint, Limits, Question, Reading, attestation, facts};
 use crate::assessment::Period;
 use crate::attestation::Attested;
 use crate::control::{Catalog, Scope};
 use crate::evidence::{
-    Evidence, Need, Provenance, RawTable, Requirement, ServerIdentity, Table, Visibility, sha256_hex,
+    Evidence, Input, Need, Provenance, RawTable, Requirement, ServerIdentity, Table, Visibility, sha256_hex,
 };
 use crate::target::{Connection, ConnectionSettings, Target, connect};
 
@@ -64,23 +65,33 @@ pub async fn collect(target: &Target, settings: &ConnectionSettings, shared: &Co
         .map(|name| (name.as_str(), Answers::default()))
         .collect();
     if let Ok((connection, opening, _)) = opened {
-        ask_server(connection, &opening, settings, &plan, shared, &mut answers).await;
+        ask_server(
+            connection,
+            &opening,
+            target,
+            settings,
+            &plan,
+            shared,
+            &mut answers,
+        )
+        .await;
     } else {
         for answer in answers.values_mut() {
             answer.failure.clone_from(&failure);
         }
     }
     let finished_at = Utc::now();
-    let evidence = plan
-        .evidence
-        .iter()
-        .map(|(name, planned)| {
-            let mut answer = answers.remove(name.as_str()).unwrap_or_default();
-            read_files(planned, target, shared, &mut answer);
-            let span = (started_at, finished_at);
-            (name.clone(), finish(name, planned, answer, target, shared, span))
-        })
-        .collect();
+    // What is compared with comes first.
+    let mut order: Vec<(&String, &PlannedEvidence<'_>)> = plan.evidence.iter().collect();
+    order.sort_by_key(|(_, planned)| !planned.collector.inputs().is_empty());
+    let mut evidence = BTreeMap::new();
+    for (name, planned) in order {
+        let mut answer = answers.remove(name.as_str()).unwrap_or_default();
+        read_files(planned, target, shared, &mut answer);
+        let span = (started_at, finished_at);
+        let finished = finish(name, planned, answer, target, shared, &evidence, span);
+        evidence.insert(name.clone(), finished);
+    }
     Collected {
         server,
         failure,
@@ -121,6 +132,7 @@ async fn open(
 async fn ask_server(
     connection: Connection,
     opening: &Opening,
+    target: &Target,
     settings: &ConnectionSettings,
     plan: &Plan<'_>,
     shared: &Collecting<'_>,
@@ -183,12 +195,23 @@ async fn ask_server(
         results.sort_by(|(left, _), (right, _)| left.name.cmp(&right.name));
         results
     };
-    let (main, rest) = if everywhere.is_empty() {
-        (main.await, Vec::new())
-    } else {
-        tokio::join!(main, rest)
+    let databases = async {
+        if everywhere.is_empty() {
+            (main.await, Vec::new())
+        } else {
+            tokio::join!(main, rest)
+        }
     };
+    let ((main, rest), hosted, probed) = tokio::join!(
+        databases,
+        look_at_host(&connection, opening, target, plan, &shared.limits),
+        probe(&connection, settings, plan, &shared.limits),
+    );
     connection.close().await;
+    if let Some(hosted) = hosted {
+        take_host(&hosted, plan, answers);
+    }
+    take_probes(probed, plan, answers);
     let mut batches: Vec<(&str, DatabaseAnswers)> = vec![(first.as_str(), main)];
     batches.extend(
         rest.into_iter()
@@ -205,6 +228,93 @@ async fn ask_server(
             database == first,
             answers,
         );
+    }
+}
+
+/// Looks at the server's host, when something of the plan wants it. The connection stays open meanwhile: its process is
+/// how the host is recognised.
+async fn look_at_host(
+    connection: &Connection,
+    opening: &Opening,
+    target: &Target,
+    plan: &Plan<'_>,
+    limits: &Limits,
+) -> Option<Hosted> {
+    let wanting: Vec<(&str, &'static dyn Collector)> = plan
+        .evidence
+        .iter()
+        .filter(|(_, planned)| planned.collector.reads_host())
+        .map(|(name, planned)| (name.as_str(), planned.collector))
+        .collect();
+    if wanting.is_empty() {
+        return None;
+    }
+    let server = &opening.server;
+    let facts = host::facts(&connection.client, limits, &server.database, server.major()).await;
+    Some(host::gather(&target.host, &connection.transport, facts, &wanting, limits).await)
+}
+
+fn take_host(hosted: &Hosted, plan: &Plan<'_>, answers: &mut BTreeMap<&str, Answers>) {
+    for (name, planned) in &plan.evidence {
+        let Some(answer) = answers.get_mut(name.as_str()) else {
+            continue;
+        };
+        if !planned.collector.reads_host() {
+            continue;
+        }
+        answer.host.clone_from(&hosted.host);
+        answer.queries.extend(hosted.queries.iter().cloned());
+        answer.requirements.extend(hosted.missing.clone());
+        if let Some(commands) = hosted.commands.get(name) {
+            answer.raw.insert(host::SERVER.to_owned(), hosted.server.clone());
+            answer.raw.insert(host::COMMANDS.to_owned(), commands.clone());
+        }
+    }
+}
+
+/// Runs each distinct probe of the plan once.
+async fn probe(
+    connection: &Connection,
+    settings: &ConnectionSettings,
+    plan: &Plan<'_>,
+    limits: &Limits,
+) -> BTreeMap<&'static str, Result<BTreeMap<String, Table>, String>> {
+    let endpoint = Endpoint {
+        settings,
+        transport: &connection.transport,
+        limits,
+    };
+    let probes: BTreeMap<&'static str, _> = plan
+        .evidence
+        .values()
+        .filter_map(|planned| {
+            Some((
+                planned.collector.probe_name()?,
+                planned.collector.probe(endpoint)?,
+            ))
+        })
+        .collect();
+    let mut probed = BTreeMap::new();
+    for (name, probing) in probes {
+        probed.insert(name, probing.await);
+    }
+    probed
+}
+
+fn take_probes(
+    probed: BTreeMap<&'static str, Result<BTreeMap<String, Table>, String>>,
+    plan: &Plan<'_>,
+    answers: &mut BTreeMap<&str, Answers>,
+) {
+    for (name, planned) in &plan.evidence {
+        let result = planned.collector.probe_name().and_then(|probe| probed.get(probe));
+        let (Some(result), Some(answer)) = (result, answers.get_mut(name.as_str())) else {
+            continue;
+        };
+        match result {
+            Ok(tables) => answer.raw.extend(tables.clone()),
+            Err(reason) => answer.failure = Some(reason.clone()),
+        }
     }
 }
 
@@ -347,6 +457,7 @@ fn finish(
     mut answer: Answers,
     target: &Target,
     shared: &Collecting<'_>,
+    inputs: &BTreeMap<String, Evidence>,
     (started_at, finished_at): (DateTime<Utc>, DateTime<Utc>),
 ) -> Evidence {
     let context = Deriving {
@@ -355,7 +466,10 @@ fn finish(
         as_of: shared.as_of,
         period: shared.period,
         site: target.site.as_deref(),
+        inputs,
     };
+    answer.requirements.extend(planned.collector.lacking(&answer.raw));
+    let compared = compared(planned.collector, inputs, &mut answer.requirements);
     let visibility = Visibility::new(answer.requirements);
     let columns = planned
         .collector
@@ -383,6 +497,14 @@ fn finish(
             sha256: sha256_hex(&table.to_ndjson()),
         })
         .collect();
+    let commands = answer
+        .raw
+        .get(host::COMMANDS)
+        .into_iter()
+        .flat_map(|table| &table.rows);
+    let commands = commands
+        .filter_map(|row| row.get("command")?.as_str().map(str::to_owned))
+        .collect();
     let provenance = Provenance {
         name: name.to_owned(),
         collector: planned.collector.name().to_owned(),
@@ -390,6 +512,9 @@ fn finish(
         arguments: planned.arguments.clone(),
         queries: answer.queries,
         derived_from,
+        host: answer.host,
+        commands,
+        inputs: compared,
         visibility,
         failure: answer.failure,
         notes: answer.notes,
@@ -405,6 +530,47 @@ fn finish(
         raw: answer.raw,
         table,
     }
+}
+
+/// Cites the evidence that a collector compares with. What that lacks, the comparison lacks too.
+fn compared(
+    collector: &dyn Collector,
+    evidence: &BTreeMap<String, Evidence>,
+    requirements: &mut Vec<Requirement>,
+) -> Vec<Input> {
+    let mut cited = Vec::new();
+    for name in collector.inputs() {
+        let Some(input) = evidence.get(*name) else {
+            continue;
+        };
+        cited.push(Input {
+            name: (*name).to_owned(),
+            sha256: input.provenance.sha256.clone(),
+        });
+        if let Some(failure) = &input.provenance.failure {
+            requirements.push(Requirement {
+                need: format!("the evidence `{name}` ({failure})"),
+                remedy: format!("see why `{name}` could not be collected"),
+                held: false,
+                columns: Vec::new(),
+            });
+        }
+        for missing in input
+            .provenance
+            .visibility
+            .requirements
+            .iter()
+            .filter(|one| !one.held)
+        {
+            if !requirements.iter().any(|known| known.need == missing.need) {
+                requirements.push(Requirement {
+                    columns: Vec::new(),
+                    ..missing.clone()
+                });
+            }
+        }
+    }
+    cited
 }
 
 impl Collected {

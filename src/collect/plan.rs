@@ -1,11 +1,15 @@
 //! What has to be collected for one target: each distinct evidence once, and which control gets which.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
 use super::{Collector, collector};
 use crate::control::{Applicability, Catalog, TargetFacts};
+
+/// What a collector without arguments is given.
+static NO_ARGUMENTS: LazyLock<Value> = LazyLock::new(|| Value::Object(serde_json::Map::new()));
 
 /// One evidence to collect.
 #[derive(Clone, Copy)]
@@ -53,6 +57,31 @@ impl<'a> Plan<'a> {
                 control: &control.id,
             });
         }
+        plan.add_inputs();
         plan
+    }
+
+    /// What collectors compare with is collected too, also where no control asks for it.
+    fn add_inputs(&mut self) {
+        let wanted: Vec<(&'static str, &'a str)> = self
+            .evidence
+            .values()
+            .flat_map(|planned| {
+                planned
+                    .collector
+                    .inputs()
+                    .iter()
+                    .map(|name| (*name, planned.control))
+            })
+            .collect();
+        for (name, control) in wanted {
+            if let Some(collector) = collector(name) {
+                self.evidence.entry(name.to_owned()).or_insert(PlannedEvidence {
+                    collector,
+                    arguments: &NO_ARGUMENTS,
+                    control,
+                });
+            }
+        }
     }
 }

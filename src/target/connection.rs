@@ -32,6 +32,12 @@ impl Transport {
         format!("{}:{}", self.host, self.port)
     }
 
+    /// Whether no network lies between: a Unix socket, or a loopback address.
+    pub fn is_local(&self) -> bool {
+        let address = self.host.parse::<std::net::IpAddr>();
+        self.socket || self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    }
+
     /// In words: protocol, cipher and what was verified.
     pub fn describe(&self) -> String {
         match &self.tls {

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_yaml::Spanned;
 
+use crate::host::{HostAccess, RawHostAccess};
 use crate::yaml::{self, Place, Problems};
 
 /// A PostgreSQL server to assess.
@@ -20,6 +21,8 @@ pub struct Target {
     pub tags: Vec<String>,
     /// The data centre or region: certificates name the sites they cover.
     pub site: Option<String>,
+    /// How its host is reached.
+    pub host: HostAccess,
 }
 
 /// An inventory as its YAML file writes it.
@@ -46,6 +49,10 @@ pub struct RawTarget {
     /// The data centre or region.
     #[serde(default)]
     pub site: Option<String>,
+    /// How the server's host is reached; looked at only when the server runs here, if absent.
+    #[serde(default)]
+    #[schemars(with = "Option<RawHostAccess>")]
+    pub host: Option<Spanned<RawHostAccess>>,
 }
 
 /// Why an inventory could not be loaded.
@@ -105,7 +112,14 @@ impl Inventory {
                     "rename one of them",
                 ));
             }
+            let host = target.host.map_or(Ok(HostAccess::default()), |host| {
+                HostAccess::parse(&host.value.access, host.value.sudo).map_err(|message| {
+                    let help = "write `host: { access: ssh:DESTINATION, sudo: true }`";
+                    problems.push(Place::of(&host).problem(&shown, message, help));
+                })
+            });
             targets.push(Target {
+                host: host.unwrap_or_default(),
                 id,
                 connection: target.connection,
                 tags: target.tags,
@@ -119,7 +133,11 @@ impl Inventory {
     }
 
     /// Targets for connection strings; `describe` gives a name for each (host, port, database), without secrets.
-    pub fn from_connections(connections: &[String], describe: impl Fn(&str) -> String) -> Self {
+    pub fn from_connections(
+        connections: &[String],
+        host: &HostAccess,
+        describe: impl Fn(&str) -> String,
+    ) -> Self {
         let mut seen = BTreeSet::new();
         let targets = connections
             .iter()
@@ -136,6 +154,7 @@ impl Inventory {
                     connection: connection.clone(),
                     tags: Vec::new(),
                     site: None,
+                    host: host.clone(),
                 }
             })
             .collect();
@@ -184,10 +203,11 @@ mod tests {
     #[test]
     fn connections_get_ids_that_can_be_folders() {
         let connections = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
-        let inventory = Inventory::from_connections(&connections, |connection| match connection {
-            "c" => "/run/../pg:5432/x y".to_owned(),
-            _ => "db1:5432/postgres".to_owned(),
-        });
+        let inventory =
+            Inventory::from_connections(&connections, &HostAccess::None, |connection| match connection {
+                "c" => "/run/../pg:5432/x y".to_owned(),
+                _ => "db1:5432/postgres".to_owned(),
+            });
         let ids: Vec<&str> = inventory
             .targets
             .iter()

@@ -70,7 +70,7 @@ impl Workspace {
                 "--as-of",
                 AS_OF,
             ])
-            .arg("--key")
+            .args(["--host-access", "none", "--key"])
             .arg(self.path("key.pem"))
             .arg("--out")
             .arg(self.path("bundles"));

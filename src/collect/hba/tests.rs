@@ -64,6 +64,7 @@ fn derive(rules: &[(&str, &str, &str, Option<&str>, &str)]) -> Vec<Row> {
         as_of: "2026-11-23T00:00:00Z".parse().unwrap(),
         period: &period,
         site: None,
+        inputs: &BTreeMap::new(),
     };
     Hba.derive(&raw, &context).unwrap().rows
 }

@@ -27,6 +27,11 @@ pub(super) struct EvidenceView {
     failure: Option<String>,
     notes: Vec<String>,
     derived_from: Vec<String>,
+    host: Option<String>,
+    /// What was run on the host, one command a line.
+    commands: Option<String>,
+    /// The same as a block of Markdown.
+    commands_block: String,
     queries: Vec<QueryView>,
 }
 
@@ -56,6 +61,7 @@ pub(super) fn views(target: &TargetRecord) -> Vec<EvidenceView> {
 }
 
 fn view(target: &str, provenance: &Provenance) -> EvidenceView {
+    let commands = provenance.commands.join("\n");
     EvidenceView {
         anchor: anchor(target, &provenance.name),
         target: target.to_owned(),
@@ -92,7 +98,16 @@ fn view(target: &str, provenance: &Provenance) -> EvidenceView {
             .derived_from
             .iter()
             .map(|raw| format!("{} ({} rows, sha256 {})", raw.name, raw.rows, raw.sha256))
+            .chain(
+                provenance
+                    .inputs
+                    .iter()
+                    .map(|input| format!("the evidence {} (sha256 {})", input.name, input.sha256)),
+            )
             .collect(),
+        host: provenance.host.clone(),
+        commands: (!provenance.commands.is_empty()).then(|| commands.clone()),
+        commands_block: markdown_block("sh", &commands),
         queries: queries(&provenance.queries),
     }
 }
