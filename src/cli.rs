@@ -7,6 +7,7 @@ mod completions;
 mod controls;
 mod demo;
 mod execution;
+mod framework_coverage;
 mod grants;
 mod keys;
 mod man;

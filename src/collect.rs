@@ -8,6 +8,7 @@ mod answers;
 mod attestation;
 mod certificate;
 mod documents;
+mod finish;
 mod gather;
 mod hba;
 mod host;
@@ -18,6 +19,7 @@ mod plan;
 mod session;
 mod settings;
 mod sql;
+mod surroundings;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;

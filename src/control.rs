@@ -3,6 +3,7 @@
 mod applicability;
 mod catalog;
 mod expression;
+mod framework;
 mod guide;
 mod lint;
 mod raw;
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 pub use applicability::{Applicability, Applies};
 pub use catalog::{Catalog, CatalogError};
 pub use expression::{Expression, ExpressionError, to_cel};
+pub use framework::{Framework, Item};
 pub use guide::{Guide, Section};
 pub use lint::{CollectorContract, ColumnsOf, lint};
 pub use raw::{Example, RawControl};
@@ -51,6 +53,19 @@ impl Severity {
             Self::Low => "low",
         }
     }
+}
+
+/// Who is expected to meet a control.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Every server.
+    #[default]
+    Baseline,
+    /// Servers with high stakes: it costs something, or needs a module that not every server has.
+    Strict,
 }
 
 /// What an empty population means for a control.
@@ -89,6 +104,8 @@ pub struct Control {
     pub section: String,
     /// How much an exception matters.
     pub severity: Severity,
+    /// Who is expected to meet it.
+    pub level: Level,
     /// Why it is required.
     pub rationale: String,
     /// What to do about an exception.
@@ -123,6 +140,14 @@ impl Control {
         self.evidence
             .iter()
             .find(|request| request.when.holds(facts) == Applicability::Applies)
+    }
+
+    /// Whether only people can answer it: every evidence of it is attested.
+    pub fn by_people(&self) -> bool {
+        let attested = ["attestation", "certificate"];
+        self.evidence
+            .iter()
+            .all(|request| attested.contains(&request.collector.as_str()))
     }
 
     /// The file and line of the expectation, as findings cite it.

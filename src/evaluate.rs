@@ -51,14 +51,15 @@ impl Verdict {
 
 /// One finding for each control, in the catalog's order. Controls are judged on all cores: none depends on another.
 pub fn evaluate(context: Evaluating<'_>) -> Vec<Finding> {
-    let controls = &context.catalog.controls;
+    let all = context.catalog.controls.iter();
+    let controls: Vec<&Control> = all.filter(|control| context.profile.covers(control)).collect();
     let threads = thread::available_parallelism()
         .map_or(1, NonZeroUsize::get)
         .min(controls.len().max(1));
     let mut findings: Vec<(usize, Finding)> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|first| {
-                let own = controls.iter().enumerate().skip(first).step_by(threads);
+                let own = controls.iter().copied().enumerate().skip(first).step_by(threads);
                 scope.spawn(move || {
                     own.map(|(index, control)| (index, finding(control, context)))
                         .collect::<Vec<_>>()
@@ -109,6 +110,10 @@ fn judge(
     parameters: &Map<String, Value>,
     context: Evaluating<'_>,
 ) -> Verdict {
+    if let Some(reason) = context.profile.excluded.get(&control.id) {
+        let reason = format!("excluded by the profile: {reason}");
+        return Verdict::without_rows(Status::NotApplicable, reason);
+    }
     match control.applies.holds(context.facts) {
         Applicability::DoesNotApply => {
             return Verdict::without_rows(

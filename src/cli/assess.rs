@@ -14,7 +14,7 @@ use crate::assessment::Period;
 use crate::collect::Limits;
 use crate::finding::Tally;
 use crate::host::HostAccess;
-use crate::profile::{Profile, ProfileError};
+use crate::profile::{self, Profile, ProfileError};
 use crate::report::Templates;
 use crate::sign::SigningKey;
 use crate::target::{ConnectionSettings, Environment, Inventory, InventoryError};
@@ -31,16 +31,12 @@ pub(super) struct Arguments {
     /// A YAML file that lists the targets.
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
-    /// How the servers' host is reached: auto (here, if they run here), local, ssh:DESTINATION or none.
-    #[arg(
-        long,
-        value_name = "ACCESS",
-        default_value = "auto",
-        conflicts_with = "inventory"
-    )]
+    /// How the host of a server is reached, where the inventory does not say: auto (here, if the server runs here),
+    /// local, ssh:DESTINATION or none.
+    #[arg(long, value_name = "ACCESS", default_value = "auto")]
     host_access: String,
-    /// Put commands on the host that need root behind `sudo -n`.
-    #[arg(long, conflicts_with = "inventory")]
+    /// Put commands on that host that need root behind `sudo -n`.
+    #[arg(long)]
     host_sudo: bool,
     /// What it is for: 2026-Q4, 2026-11, 2026 or 2026-10-01/2026-12-31.
     #[arg(long, value_parser = Period::parse)]
@@ -65,9 +61,10 @@ pub(super) struct Arguments {
     /// The bundle that this one follows in its series.
     #[arg(long, value_name = "BUNDLE")]
     previous: Option<PathBuf>,
-    /// A YAML file with parameters for controls.
-    #[arg(long, value_name = "FILE")]
-    profile: Option<PathBuf>,
+    /// Which controls apply and their parameters: a shipped profile (baseline, strict, cis-postgresql-17, stig, …) or
+    /// a YAML file.
+    #[arg(long, value_name = "NAME|FILE", default_value = profile::BASELINE)]
+    profile: String,
     #[command(flatten)]
     catalog: CatalogArguments,
     /// Use the templates in this folder instead of those in the program.
@@ -94,13 +91,20 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             "the catalog has no control, so nothing would be assessed; check --controls",
         ));
     }
-    let profile = match &arguments.profile {
-        None => Profile::default(),
-        Some(path) => Profile::load(path, &catalog).map_err(|error| match error {
-            ProfileError::Unreadable { .. } => Stop::failed(error),
-            ProfileError::Problems(_) => Stop::usage(error),
-        })?,
-    };
+    let profile = match arguments.profile.as_str() {
+        profile::BASELINE => Profile::baseline(&catalog),
+        name => Profile::named(name, &catalog),
+    }
+    .map_err(|error| match error {
+        ProfileError::Unreadable { .. } => Stop::failed(error),
+        ProfileError::Unknown { .. } | ProfileError::Problems(_) => Stop::usage(error),
+    })?;
+    if !catalog.controls.iter().any(|control| profile.judges(control)) {
+        return Err(Stop::usage(format!(
+            "no control applies under the profile `{}`, so nothing would be assessed",
+            profile.name
+        )));
+    }
     let environment = Environment::from_process();
     let inventory = targets(arguments, &environment)?;
     let templates = match &arguments.templates {
@@ -146,22 +150,23 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
 }
 
 fn targets(arguments: &Arguments, environment: &Environment) -> Result<Inventory, Stop> {
-    let inventory = match &arguments.inventory {
+    let host = HostAccess::parse(&arguments.host_access, arguments.host_sudo)
+        .map_err(|message| Stop::usage(format!("--host-access: {message}")))?;
+    let mut inventory = match &arguments.inventory {
         Some(path) => Inventory::load(path).map_err(|error| match error {
             InventoryError::Unreadable { .. } => Stop::failed(error),
             InventoryError::Problems(_) => Stop::usage(error),
         })?,
-        None => {
-            let host = HostAccess::parse(&arguments.host_access, arguments.host_sudo)
-                .map_err(|message| Stop::usage(format!("--host-access: {message}")))?;
-            Inventory::from_connections(&arguments.connections, &host, |connection| {
-                ConnectionSettings::resolve(connection, environment)
-                    .map(|settings| format!("{}-{}", settings.place(), settings.database()))
-                    .unwrap_or_default()
-            })
-        }
+        None => Inventory::from_connections(&arguments.connections, |connection| {
+            ConnectionSettings::resolve(connection, environment)
+                .map(|settings| format!("{}-{}", settings.place(), settings.database()))
+                .unwrap_or_default()
+        }),
     };
-    for target in &inventory.targets {
+    for target in &mut inventory.targets {
+        if target.host == HostAccess::Automatic {
+            target.host = host.clone();
+        }
         ConnectionSettings::resolve(&target.connection, environment)
             .map_err(|error| Stop::usage(format!("target `{}`: {error}", target.id)))?;
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::arguments::CatalogArguments;
 use super::output::Output;
-use super::{Exit, Stop};
+use super::{Exit, Stop, framework_coverage};
 use crate::collect;
 use crate::control::{self, Catalog, Control};
 
@@ -30,6 +30,9 @@ pub(super) enum Verb {
     },
     /// Show which section of the guide is answered by which controls, by machine or by attestation.
     Coverage {
+        /// Show, instead, which item of this framework is answered by which controls (cis-postgresql-17, stig, …).
+        #[arg(long, value_name = "NAME")]
+        framework: Option<String>,
         #[command(flatten)]
         catalog: CatalogArguments,
     },
@@ -55,6 +58,8 @@ pub(super) enum SchemaKind {
     Guide,
     /// `controls/queries/<name>.yaml`
     Query,
+    /// `controls/frameworks/<name>.yaml`
+    Framework,
     /// A profile.
     Profile,
     /// An inventory.
@@ -70,7 +75,10 @@ pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
         Verb::List { catalog } => list(&catalog.load()?, output),
         Verb::Show { id, catalog } => show(&catalog.load()?, id, output),
         Verb::Lint { catalog } => lint(&catalog.load()?, output),
-        Verb::Coverage { catalog } => coverage(&catalog.load()?, output),
+        Verb::Coverage { framework, catalog } => match framework {
+            Some(name) => framework_coverage::run(&catalog.load()?, name, output),
+            None => coverage(&catalog.load()?, output),
+        },
         Verb::Schema { kind } => {
             output.raw(&crate::record::to_json(schema(*kind).as_value()));
             Ok(Exit::Good)
@@ -90,6 +98,7 @@ fn schema(kind: SchemaKind) -> schemars::Schema {
         SchemaKind::Control => schemars::schema_for!(control::RawControl),
         SchemaKind::Guide => schemars::schema_for!(control::Guide),
         SchemaKind::Query => schemars::schema_for!(control::SavedQuery),
+        SchemaKind::Framework => schemars::schema_for!(control::Framework),
         SchemaKind::Profile => schemars::schema_for!(crate::profile::RawProfile),
         SchemaKind::Inventory => schemars::schema_for!(crate::target::RawInventory),
         SchemaKind::Attestation => schemars::schema_for!(crate::attestation::Attestation),
@@ -190,7 +199,6 @@ fn lint(catalog: &Catalog, output: &Output) -> Result<Exit, Stop> {
 }
 
 fn coverage(catalog: &Catalog, output: &Output) -> Result<Exit, Stop> {
-    let attested = |control: &Control| ["attestation", "certificate"].contains(&collector(control));
     let rows: Vec<Value> = catalog
         .guide
         .sections()
@@ -203,7 +211,7 @@ fn coverage(catalog: &Catalog, output: &Output) -> Result<Exit, Stop> {
             let ids = |by_people: bool| -> Vec<&String> {
                 controls
                     .iter()
-                    .filter(|control| attested(control) == by_people)
+                    .filter(|control| control.by_people() == by_people)
                     .map(|control| &control.id)
                     .collect()
             };

@@ -62,13 +62,14 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
         ..Environment::from_process()
     };
     let templates = Templates::embedded();
+    let profile = Profile::baseline(&catalog).map_err(Stop::failed)?;
     let period =
         Period::parse(&format!("{}-Q{}", as_of.year(), as_of.month0() / 3 + 1)).map_err(Stop::failed)?;
     output.note("assessing both");
     let outcome = execute(
         Execution {
             catalog: &catalog,
-            profile: &Profile::default(),
+            profile: &profile,
             inventory: &inventory,
             environment: &environment,
             attestations: Some(statements.path()),

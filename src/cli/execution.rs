@@ -204,6 +204,7 @@ fn collect_all(
         .map_err(Stop::failed)?;
     let shared = Collecting {
         catalog: execution.catalog,
+        profile: execution.profile,
         attested,
         documents,
         as_of: execution.as_of,
@@ -331,7 +332,7 @@ fn judge(
             operator: operator(execution.environment),
             definitions: Definitions {
                 catalog_sha256: execution.catalog.digest(),
-                controls: execution.catalog.controls.len(),
+                controls: execution.profile.controls.len(),
                 profile: execution.profile.name.clone(),
                 templates_sha256: execution.templates.digest(),
             },

@@ -104,7 +104,7 @@ fn derive_again(
 
 fn judge_again(target: &TargetRecord, catalog: &Catalog, profile: &Profile) -> Vec<crate::finding::Finding> {
     let facts = collect::facts(target.summary.server.as_ref());
-    let plan = Plan::new(catalog, &facts);
+    let plan = Plan::new(catalog, profile, &facts);
     evaluate(Evaluating {
         catalog,
         profile,

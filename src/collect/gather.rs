@@ -6,24 +6,25 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 
 use super::answers::{Answers, DatabaseAnswers, Pending, merge};
-use super::host::{self, Hosted};
+use super::finish::finish;
 use super::identity::{self, Database, Opening, quoted};
 use super::plan::{Plan, PlannedEvidence};
 use super::session::{self, AskError};
-use super::sql::POPULATION;
-use super::{Asked, Collector, Deriving, Document, Endpoint, Limits, Question, Reading, attestation, facts};
+use super::surroundings::{look_at_host, probe, take_host, take_probes};
+use super::{Asked, Document, Limits, Question, Reading, attestation, facts};
 use crate::assessment::Period;
 use crate::attestation::Attested;
 use crate::control::{Catalog, Scope};
-use crate::evidence::{
-    Evidence, Input, Need, Provenance, RawTable, Requirement, ServerIdentity, Table, Visibility, sha256_hex,
-};
+use crate::evidence::{Evidence, Need, Requirement, ServerIdentity};
+use crate::profile::Profile;
 use crate::target::{Connection, ConnectionSettings, Target, connect};
 
 /// Everything that one assessment's collection shares.
 pub struct Collecting<'a> {
     /// What to collect for.
     pub catalog: &'a Catalog,
+    /// Which of its controls apply.
+    pub profile: &'a Profile,
     /// Everything attested.
     pub attested: &'a Attested,
     /// The documents that it refers to.
@@ -58,7 +59,7 @@ pub async fn collect(target: &Target, settings: &ConnectionSettings, shared: &Co
         Ok((_, opening, warnings)) => (Some(opening.server.clone()), None, warnings.clone()),
         Err(failure) => (None, Some(failure.clone()), Vec::new()),
     };
-    let plan = Plan::new(shared.catalog, &facts(server.as_ref()));
+    let plan = Plan::new(shared.catalog, shared.profile, &facts(server.as_ref()));
     let mut answers: BTreeMap<&str, Answers> = plan
         .evidence
         .keys()
@@ -231,93 +232,6 @@ async fn ask_server(
     }
 }
 
-/// Looks at the server's host, when something of the plan wants it. The connection stays open meanwhile: its process is
-/// how the host is recognised.
-async fn look_at_host(
-    connection: &Connection,
-    opening: &Opening,
-    target: &Target,
-    plan: &Plan<'_>,
-    limits: &Limits,
-) -> Option<Hosted> {
-    let wanting: Vec<(&str, &'static dyn Collector)> = plan
-        .evidence
-        .iter()
-        .filter(|(_, planned)| planned.collector.reads_host())
-        .map(|(name, planned)| (name.as_str(), planned.collector))
-        .collect();
-    if wanting.is_empty() {
-        return None;
-    }
-    let server = &opening.server;
-    let facts = host::facts(&connection.client, limits, &server.database, server.major()).await;
-    Some(host::gather(&target.host, &connection.transport, facts, &wanting, limits).await)
-}
-
-fn take_host(hosted: &Hosted, plan: &Plan<'_>, answers: &mut BTreeMap<&str, Answers>) {
-    for (name, planned) in &plan.evidence {
-        let Some(answer) = answers.get_mut(name.as_str()) else {
-            continue;
-        };
-        if !planned.collector.reads_host() {
-            continue;
-        }
-        answer.host.clone_from(&hosted.host);
-        answer.queries.extend(hosted.queries.iter().cloned());
-        answer.requirements.extend(hosted.missing.clone());
-        if let Some(commands) = hosted.commands.get(name) {
-            answer.raw.insert(host::SERVER.to_owned(), hosted.server.clone());
-            answer.raw.insert(host::COMMANDS.to_owned(), commands.clone());
-        }
-    }
-}
-
-/// Runs each distinct probe of the plan once.
-async fn probe(
-    connection: &Connection,
-    settings: &ConnectionSettings,
-    plan: &Plan<'_>,
-    limits: &Limits,
-) -> BTreeMap<&'static str, Result<BTreeMap<String, Table>, String>> {
-    let endpoint = Endpoint {
-        settings,
-        transport: &connection.transport,
-        limits,
-    };
-    let probes: BTreeMap<&'static str, _> = plan
-        .evidence
-        .values()
-        .filter_map(|planned| {
-            Some((
-                planned.collector.probe_name()?,
-                planned.collector.probe(endpoint)?,
-            ))
-        })
-        .collect();
-    let mut probed = BTreeMap::new();
-    for (name, probing) in probes {
-        probed.insert(name, probing.await);
-    }
-    probed
-}
-
-fn take_probes(
-    probed: BTreeMap<&'static str, Result<BTreeMap<String, Table>, String>>,
-    plan: &Plan<'_>,
-    answers: &mut BTreeMap<&str, Answers>,
-) {
-    for (name, planned) in &plan.evidence {
-        let result = planned.collector.probe_name().and_then(|probe| probed.get(probe));
-        let (Some(result), Some(answer)) = (result, answers.get_mut(name.as_str())) else {
-            continue;
-        };
-        match result {
-            Ok(tables) => answer.raw.extend(tables.clone()),
-            Err(reason) => answer.failure = Some(reason.clone()),
-        }
-    }
-}
-
 async fn ask_other(
     settings: &ConnectionSettings,
     database: &Database,
@@ -448,129 +362,6 @@ fn read_files(planned: &PlannedEvidence<'_>, target: &Target, shared: &Collectin
             held: false,
             columns: Vec::new(),
         }));
-}
-
-/// Derives the population and writes down where it comes from.
-fn finish(
-    name: &str,
-    planned: &PlannedEvidence<'_>,
-    mut answer: Answers,
-    target: &Target,
-    shared: &Collecting<'_>,
-    inputs: &BTreeMap<String, Evidence>,
-    (started_at, finished_at): (DateTime<Utc>, DateTime<Utc>),
-) -> Evidence {
-    let context = Deriving {
-        arguments: planned.arguments,
-        catalog: shared.catalog,
-        as_of: shared.as_of,
-        period: shared.period,
-        site: target.site.as_deref(),
-        inputs,
-    };
-    answer.requirements.extend(planned.collector.lacking(&answer.raw));
-    let compared = compared(planned.collector, inputs, &mut answer.requirements);
-    let visibility = Visibility::new(answer.requirements);
-    let columns = planned
-        .collector
-        .columns(planned.arguments, shared.catalog)
-        .unwrap_or_default();
-    let mut table = Table {
-        columns: columns.clone(),
-        rows: Vec::new(),
-    };
-    if answer.failure.is_none() {
-        match planned.collector.derive(&answer.raw, &context) {
-            Ok(derived) => table.rows = derived.rows,
-            Err(_) if !visibility.complete => {} // nothing could be asked: the visibility says why
-            Err(error) => answer.failure = Some(error),
-        }
-    }
-    answer.raw.remove(POPULATION);
-    let derived_from = answer
-        .raw
-        .iter()
-        .map(|(name, table)| RawTable {
-            name: name.clone(),
-            columns: table.columns.clone(),
-            rows: table.rows.len(),
-            sha256: sha256_hex(&table.to_ndjson()),
-        })
-        .collect();
-    let commands = answer
-        .raw
-        .get(host::COMMANDS)
-        .into_iter()
-        .flat_map(|table| &table.rows);
-    let commands = commands
-        .filter_map(|row| row.get("command")?.as_str().map(str::to_owned))
-        .collect();
-    let provenance = Provenance {
-        name: name.to_owned(),
-        collector: planned.collector.name().to_owned(),
-        collector_version: planned.collector.version(),
-        arguments: planned.arguments.clone(),
-        queries: answer.queries,
-        derived_from,
-        host: answer.host,
-        commands,
-        inputs: compared,
-        visibility,
-        failure: answer.failure,
-        notes: answer.notes,
-        started_at,
-        finished_at,
-        server_time: answer.server_time,
-        columns,
-        rows: table.rows.len(),
-        sha256: sha256_hex(&table.to_ndjson()),
-    };
-    Evidence {
-        provenance,
-        raw: answer.raw,
-        table,
-    }
-}
-
-/// Cites the evidence that a collector compares with. What that lacks, the comparison lacks too.
-fn compared(
-    collector: &dyn Collector,
-    evidence: &BTreeMap<String, Evidence>,
-    requirements: &mut Vec<Requirement>,
-) -> Vec<Input> {
-    let mut cited = Vec::new();
-    for name in collector.inputs() {
-        let Some(input) = evidence.get(*name) else {
-            continue;
-        };
-        cited.push(Input {
-            name: (*name).to_owned(),
-            sha256: input.provenance.sha256.clone(),
-        });
-        if let Some(failure) = &input.provenance.failure {
-            requirements.push(Requirement {
-                need: format!("the evidence `{name}` ({failure})"),
-                remedy: format!("see why `{name}` could not be collected"),
-                held: false,
-                columns: Vec::new(),
-            });
-        }
-        for missing in input
-            .provenance
-            .visibility
-            .requirements
-            .iter()
-            .filter(|one| !one.held)
-        {
-            if !requirements.iter().any(|known| known.need == missing.need) {
-                requirements.push(Requirement {
-                    columns: Vec::new(),
-                    ..missing.clone()
-                });
-            }
-        }
-    }
-    cited
 }
 
 impl Collected {

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Collector, collector};
 use crate::control::{Applicability, Catalog, TargetFacts};
+use crate::profile::Profile;
 
 /// What a collector without arguments is given.
 static NO_ARGUMENTS: LazyLock<Value> = LazyLock::new(|| Value::Object(serde_json::Map::new()));
@@ -34,13 +35,13 @@ impl<'a> Plan<'a> {
     /// The plan for a target of which these facts are known. Where the server could not be asked, only what comes from
     /// files is planned with certainty; the rest is planned too, so that each control's finding can say why it is
     /// missing.
-    pub fn new(catalog: &'a Catalog, facts: &TargetFacts) -> Self {
+    pub fn new(catalog: &'a Catalog, profile: &Profile, facts: &TargetFacts) -> Self {
         let mut plan = Self {
             evidence: BTreeMap::new(),
             assignments: BTreeMap::new(),
         };
         for control in &catalog.controls {
-            if control.applies.holds(facts) == Applicability::DoesNotApply {
+            if !profile.judges(control) || control.applies.holds(facts) == Applicability::DoesNotApply {
                 continue;
             }
             let Some(request) = control.request_for(facts) else {

@@ -6,8 +6,9 @@ use std::path::Path;
 use rust_embed::RustEmbed;
 
 use super::raw::is_id;
-use super::{Control, Guide, RawControl, SavedQuery};
+use super::{Control, Framework, Guide, RawControl, SavedQuery};
 use crate::evidence::sha256_hex;
+use crate::profile::RawProfile;
 use crate::yaml::{self, Place, Problem, Problems};
 
 /// The catalog that the binary carries.
@@ -44,6 +45,10 @@ pub struct Catalog {
     pub controls: Vec<Control>,
     /// Shared queries by name.
     pub queries: BTreeMap<String, SavedQuery>,
+    /// Shipped profiles by name.
+    pub profiles: BTreeMap<String, RawProfile>,
+    /// Frameworks by name.
+    pub frameworks: BTreeMap<String, Framework>,
     /// The files it was loaded from: `controls/…` to their bytes.
     pub files: BTreeMap<String, Vec<u8>>,
 }
@@ -87,14 +92,18 @@ impl Catalog {
             .ok_or_else(|| CatalogError::NoGuide("controls".to_owned()))?;
         let guide: Guide = yaml::parse(guide_file, bytes).map_err(CatalogError::Problems)?;
         let (mut controls, mut queries) = (Vec::new(), BTreeMap::new());
+        let (mut profiles, mut frameworks) = (BTreeMap::new(), BTreeMap::new());
         for (file, bytes) in files.iter().filter(|(file, _)| file.as_str() != guide_file) {
             if let Some(name) = file.strip_prefix("controls/queries/") {
-                match parse_query(file, name, bytes) {
-                    Ok((name, query)) => {
-                        queries.insert(name, query);
-                    }
-                    Err(mut found) => problems.append(&mut found),
-                }
+                take(parse_named(file, name, bytes), &mut queries, &mut problems);
+                continue;
+            }
+            if let Some(name) = file.strip_prefix("controls/profiles/") {
+                take(parse_named(file, name, bytes), &mut profiles, &mut problems);
+                continue;
+            }
+            if let Some(name) = file.strip_prefix("controls/frameworks/") {
+                take(parse_named(file, name, bytes), &mut frameworks, &mut problems);
                 continue;
             }
             let parsed = yaml::parse::<RawControl>(file, bytes)
@@ -122,6 +131,8 @@ impl Catalog {
             guide,
             controls,
             queries,
+            profiles,
+            frameworks,
             files,
         })
     }
@@ -167,15 +178,34 @@ impl Catalog {
     }
 }
 
-fn parse_query(file: &str, name: &str, bytes: &[u8]) -> Result<(String, SavedQuery), Vec<Problem>> {
+/// Keeps what was parsed, or its problems.
+fn take<T>(
+    parsed: Result<(String, T), Vec<Problem>>,
+    into: &mut BTreeMap<String, T>,
+    problems: &mut Vec<Problem>,
+) {
+    match parsed {
+        Ok((name, value)) => {
+            into.insert(name, value);
+        }
+        Err(mut found) => problems.append(&mut found),
+    }
+}
+
+/// A file that is known by its name.
+fn parse_named<T: serde::de::DeserializeOwned + schemars::JsonSchema>(
+    file: &str,
+    name: &str,
+    bytes: &[u8],
+) -> Result<(String, T), Vec<Problem>> {
     let name = name.trim_end_matches(".yaml");
     if !is_id(name) {
-        let message = format!("`{name}` is not a query's name");
-        let help = "use lower-case letters, digits and hyphens, directly in `controls/queries/`";
+        let message = format!("`{name}` is not a name");
+        let help = "use lower-case letters, digits and hyphens, directly in the folder";
         return Err(vec![Place::default().problem(file, message, help)]);
     }
-    let query = yaml::parse::<SavedQuery>(file, bytes).map_err(|problems| problems.0)?;
-    Ok((name.to_owned(), query))
+    let value = yaml::parse::<T>(file, bytes).map_err(|problems| problems.0)?;
+    Ok((name.to_owned(), value))
 }
 
 fn read_folder(

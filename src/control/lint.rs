@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Catalog, Control, Request};
+use crate::profile::Profile;
 use crate::yaml::{Place, Problem};
 
 /// Checks a collector's arguments and tells the columns of its rows.
@@ -23,6 +24,15 @@ pub fn lint(catalog: &Catalog, collectors: &[CollectorContract]) -> Vec<Problem>
         .err()
         .map(|problems| problems.0)
         .unwrap_or_default();
+    for (name, raw) in &catalog.profiles {
+        let file = format!("controls/profiles/{name}.yaml");
+        if raw.name.value != *name {
+            let message = format!("the name is `{}`, and the file is `{name}.yaml`", raw.name.value);
+            problems.push(Place::of(&raw.name).problem(&file, message, "make them the same"));
+        }
+        problems.extend(Profile::resolve(raw, &file, catalog).err().unwrap_or_default());
+    }
+    lint_frameworks(catalog, &mut problems);
     for section in catalog.guide.sections() {
         if !catalog
             .controls
@@ -46,6 +56,30 @@ pub fn lint(catalog: &Catalog, collectors: &[CollectorContract]) -> Vec<Problem>
     problems.sort();
     problems.dedup();
     problems
+}
+
+/// A reference to an item that a listed framework does not have is a wrong number.
+fn lint_frameworks(catalog: &Catalog, problems: &mut Vec<Problem>) {
+    for framework in catalog
+        .frameworks
+        .values()
+        .filter(|framework| !framework.items.is_empty())
+    {
+        for control in &catalog.controls {
+            for number in control
+                .references
+                .get(&framework.references)
+                .into_iter()
+                .flatten()
+            {
+                if !framework.items.iter().any(|item| item.id == *number) {
+                    let message = format!("`{}` has no item `{number}` that is known", framework.references);
+                    let help = "correct the number, or list the item in `controls/frameworks/`";
+                    problems.push(control.expect.place.problem(&control.file, message, help));
+                }
+            }
+        }
+    }
 }
 
 fn lint_request(

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 
-use super::{Applies, Control, ExceptionTemplate, Expression, Guide, Request, Severity, WhenEmpty};
+use super::{Applies, Control, ExceptionTemplate, Expression, Guide, Level, Request, Severity, WhenEmpty};
 use crate::yaml::{Place, Problem};
 
 /// A control: one requirement on a PostgreSQL server, and how its evidence is judged.
@@ -26,6 +26,9 @@ pub struct RawControl {
     pub section: Spanned<String>,
     /// How much an exception matters.
     pub severity: Severity,
+    /// Who is expected to meet it: `baseline` (every server, the default) or `strict`.
+    #[serde(default)]
+    pub level: Level,
     /// Why it is required.
     pub rationale: String,
     /// What to do about an exception.
@@ -147,6 +150,7 @@ impl RawControl {
             title: self.title.value,
             section: self.section.value,
             severity: self.severity,
+            level: self.level,
             rationale: self.rationale,
             remediation: self.remediation,
             references: self

@@ -133,11 +133,7 @@ impl Inventory {
     }
 
     /// Targets for connection strings; `describe` gives a name for each (host, port, database), without secrets.
-    pub fn from_connections(
-        connections: &[String],
-        host: &HostAccess,
-        describe: impl Fn(&str) -> String,
-    ) -> Self {
+    pub fn from_connections(connections: &[String], describe: impl Fn(&str) -> String) -> Self {
         let mut seen = BTreeSet::new();
         let targets = connections
             .iter()
@@ -154,7 +150,7 @@ impl Inventory {
                     connection: connection.clone(),
                     tags: Vec::new(),
                     site: None,
-                    host: host.clone(),
+                    host: HostAccess::Automatic,
                 }
             })
             .collect();
@@ -203,11 +199,10 @@ mod tests {
     #[test]
     fn connections_get_ids_that_can_be_folders() {
         let connections = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
-        let inventory =
-            Inventory::from_connections(&connections, &HostAccess::None, |connection| match connection {
-                "c" => "/run/../pg:5432/x y".to_owned(),
-                _ => "db1:5432/postgres".to_owned(),
-            });
+        let inventory = Inventory::from_connections(&connections, |connection| match connection {
+            "c" => "/run/../pg:5432/x y".to_owned(),
+            _ => "db1:5432/postgres".to_owned(),
+        });
         let ids: Vec<&str> = inventory
             .targets
             .iter()

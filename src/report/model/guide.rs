@@ -115,10 +115,11 @@ fn section_view(
     catalog: &Catalog,
     findings: &BTreeMap<&str, Vec<Found<'_>>>,
 ) -> SectionView {
+    // Controls that the profile leaves out have no finding, and are no part of the report.
     let own = catalog
         .controls
         .iter()
-        .filter(|control| control.section == section.id);
+        .filter(|control| control.section == section.id && findings.contains_key(control.id.as_str()));
     let of = |control: &Control| {
         findings
             .get(control.id.as_str())
