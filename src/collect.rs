@@ -256,7 +256,6 @@ fn no_arguments(arguments: &Value) -> Result<(), String> {
     }
 }
 
-pub use identity::quoted;
 pub use password_verifiers::KIND as VERIFIER_KIND;
 
 /// Every privilege that some control of the catalog needs, on any version.

@@ -26,6 +26,38 @@ fn is_plain(text: &str, special: &[u8]) -> bool {
         .all(|byte| (b' '..=b'~').contains(&byte) && !special.contains(&byte))
 }
 
+/// A name as an SQL identifier. What cannot be seen is written by its number, so that the statement stays what it is
+/// wherever it is shown.
+pub fn sql_identifier(name: &str) -> String {
+    sql_quoted(name, '"')
+}
+
+/// A text as an SQL literal, likewise.
+pub fn sql_literal(text: &str) -> String {
+    sql_quoted(text, '\'')
+}
+
+fn sql_quoted(text: &str, quote: char) -> String {
+    let hidden = text.chars().any(is_invisible);
+    let mut out = String::with_capacity(text.len() + 4);
+    if hidden {
+        out.push_str("U&");
+    }
+    out.push(quote);
+    for c in text.chars() {
+        match c {
+            c if c == quote => out.extend([quote, quote]),
+            '\\' if hidden => out.push_str("\\\\"),
+            c if is_invisible(c) => {
+                let _ = write!(out, "\\+{:06X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push(quote);
+    out
+}
+
 /// Text for a terminal, on one line.
 pub fn terminal(text: &str) -> Cow<'_, str> {
     if is_plain(text, b"") || !text.chars().any(is_invisible) {

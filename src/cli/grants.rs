@@ -10,6 +10,7 @@ use super::output::Output;
 use super::{Exit, Stop};
 use crate::collect;
 use crate::control::Catalog;
+use crate::escape::{sql_identifier, sql_literal};
 use crate::evidence::Need;
 
 #[derive(Debug, Args)]
@@ -30,8 +31,8 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
 
 /// The script. Run it as a superuser in the database that assessments connect to.
 pub(super) fn script(catalog: &Catalog, role: &str) -> String {
-    let quoted = collect::quoted(role);
-    let literal = format!("'{}'", role.replace('\'', "''"));
+    let quoted = sql_identifier(role);
+    let literal = sql_literal(role);
     let authid = Need::Select("pg_catalog.pg_authid".to_owned());
     let needs: BTreeSet<Need> = collect::needs(catalog);
     let mut lines = vec![

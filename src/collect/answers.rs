@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Question;
-use super::identity::quoted;
 use super::session::AskError;
 use crate::control::Scope;
+use crate::escape::sql_identifier;
 use crate::evidence::{Query, Requirement, Table, sha256_hex};
 
 /// Answers of one evidence's questions, before anything is derived.
@@ -89,7 +89,7 @@ pub(super) fn merge(
                 for ((need, columns), held) in pending.question.needs.iter().zip(held) {
                     let requirement = Requirement {
                         need: need.describe(),
-                        remedy: need.grant(&quoted(role)),
+                        remedy: need.grant(&sql_identifier(role)),
                         held,
                         columns: columns.clone(),
                     };

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 
 use super::answers::{Answers, DatabaseAnswers, Pending, merge};
 use super::finish::finish;
-use super::identity::{self, Database, Opening, quoted};
+use super::identity::{self, Database, Opening};
 use super::plan::{Plan, PlannedEvidence};
 use super::session::{self, AskError};
 use super::surroundings::{look_at_host, probe, take_host, take_probes};
@@ -15,6 +15,7 @@ use super::{Asked, Document, Limits, Question, Reading, attestation, facts};
 use crate::assessment::Period;
 use crate::attestation::Attested;
 use crate::control::{Catalog, Scope};
+use crate::escape::sql_identifier;
 use crate::evidence::{Evidence, Need, Requirement, ServerIdentity};
 use crate::profile::Profile;
 use crate::target::{Connection, ConnectionSettings, Target, connect};
@@ -251,7 +252,11 @@ async fn ask_other(
     if !database.may_connect {
         return DatabaseAnswers::Refused {
             need: format!("CONNECT on database {name}"),
-            remedy: format!("GRANT CONNECT ON DATABASE {} TO {};", quoted(name), quoted(role)),
+            remedy: format!(
+                "GRANT CONNECT ON DATABASE {} TO {};",
+                sql_identifier(name),
+                sql_identifier(role)
+            ),
         };
     }
     match connect(&settings.with_database(name)).await {
@@ -272,7 +277,7 @@ fn refused(name: &str, error: &str) -> DatabaseAnswers {
         need: format!("a connection to database {name} ({error})"),
         remedy: format!(
             "let the role connect to database {} (pg_hba.conf, connection limits)",
-            quoted(name)
+            sql_identifier(name)
         ),
     }
 }

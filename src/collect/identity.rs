@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::escape::sql_literal;
 use crate::evidence::{Need, Row, ServerIdentity, Table};
 
 /// What the first question tells.
@@ -57,18 +58,18 @@ pub(super) fn needs_query(needs: &[Need]) -> String {
                 Need::Select(relation) => {
                     format!(
                         "has_table_privilege(to_regclass({})::oid, 'SELECT')",
-                        literal(relation)
+                        sql_literal(relation)
                     )
                 }
                 Need::Execute(function) => {
                     format!(
                         "has_function_privilege(to_regprocedure({})::oid, 'EXECUTE')",
-                        literal(function)
+                        sql_literal(function)
                     )
                 }
                 Need::Member(role) => format!(
                     "(SELECT pg_has_role(r.oid, 'USAGE') FROM pg_roles r WHERE r.rolname = {})",
-                    literal(role)
+                    sql_literal(role)
                 ),
             };
             format!("coalesce({test}, false) AS n{index}")
@@ -157,14 +158,4 @@ fn platform(row: &Row) -> &'static str {
     } else {
         "self-managed"
     }
-}
-
-/// A text as an SQL literal.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
-
-/// A name as an SQL identifier.
-pub fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
