@@ -162,6 +162,8 @@ pub struct Evidence {
     pub raw: BTreeMap<String, Table>,
     /// The population.
     pub table: Table,
+    /// The tables' bytes, where they were needed already.
+    pub written: Written,
 }
 
 impl Evidence {
@@ -169,6 +171,15 @@ impl Evidence {
     pub fn digest(&self) -> String {
         sha256_hex(&self.table.to_ndjson())
     }
+}
+
+/// The bytes of tables that were written once, for their digests, so that sealing need not write them again.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Written {
+    /// The population's.
+    pub population: Option<Vec<u8>>,
+    /// Those of raw tables, by name.
+    pub raw: BTreeMap<String, Vec<u8>>,
 }
 
 /// What an auditor asks of information that the audited entity produced.

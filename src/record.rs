@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::assessment::{Assessment, Summary, TargetRecord, TargetSummary};
-use crate::evidence::{Evidence, Provenance, Table};
+use crate::evidence::{Evidence, Provenance, Table, Written};
 use crate::finding::Finding;
 use crate::profile::Profile;
 
@@ -60,19 +60,25 @@ fn raw_path(target: &str, evidence: &str, table: &str) -> String {
     format!("targets/{target}/evidence/{evidence}.{table}.ndjson")
 }
 
-/// The files of an assessment: summary, profile, findings and evidence.
-pub fn files(assessment: &Assessment, profile: &Profile) -> BTreeMap<String, Vec<u8>> {
+/// The files of an assessment (whose written bytes it takes): summary, profile, findings and evidence.
+pub fn files(assessment: &mut Assessment, profile: &Profile) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     files.insert(SUMMARY.to_owned(), to_json(&assessment.summary));
     files.insert(PROFILE.to_owned(), to_json(profile));
-    for target in &assessment.targets {
+    for target in &mut assessment.targets {
         let id = &target.summary.id;
         files.insert(findings_path(id), to_json(&target.findings));
-        for (name, evidence) in &target.evidence {
+        for (name, evidence) in &mut target.evidence {
+            let mut written = std::mem::take(&mut evidence.written);
             files.insert(provenance_path(id, name), to_json(&evidence.provenance));
-            files.insert(evidence_path(id, name), evidence.table.to_ndjson());
+            let population = written.population.take();
+            files.insert(
+                evidence_path(id, name),
+                population.unwrap_or_else(|| evidence.table.to_ndjson()),
+            );
             for (table, rows) in &evidence.raw {
-                files.insert(raw_path(id, name, table), rows.to_ndjson());
+                let bytes = written.raw.remove(table).unwrap_or_else(|| rows.to_ndjson());
+                files.insert(raw_path(id, name, table), bytes);
             }
         }
     }
@@ -133,6 +139,7 @@ fn read_target(
                 provenance,
                 raw,
                 table,
+                written: Written::default(),
             },
         );
     }

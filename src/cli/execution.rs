@@ -80,8 +80,8 @@ pub(super) fn execute(
         let binary = hashing.join().map_err(|_| Stop::failed(joined))?;
         Ok::<_, Stop>((collected?, key, binary))
     })?;
-    let assessment = judge(&execution, &id, collected, binary_sha256);
-    let contents = contents(&execution, &assessment, &attested, &documents)?;
+    let mut assessment = judge(&execution, &id, collected, binary_sha256);
+    let contents = contents(&execution, &mut assessment, &attested, &documents)?;
     let description = Description {
         id,
         series: execution.series.to_owned(),
@@ -359,7 +359,7 @@ fn own_digest() -> Option<String> {
 /// Everything that goes into the bundle, but what sealing makes itself.
 fn contents(
     execution: &Execution<'_>,
-    assessment: &Assessment,
+    assessment: &mut Assessment,
     attested: &Attested,
     documents: &BTreeMap<String, Document>,
 ) -> Result<Contents, Stop> {

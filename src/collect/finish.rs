@@ -9,7 +9,9 @@ use super::gather::Collecting;
 use super::plan::PlannedEvidence;
 use super::sql::POPULATION;
 use super::{Collector, Deriving, host};
-use crate::evidence::{Evidence, Input, Provenance, RawTable, Requirement, Table, Visibility, sha256_hex};
+use crate::evidence::{
+    Evidence, Input, Provenance, RawTable, Requirement, Table, Visibility, Written, sha256_hex,
+};
 use crate::target::Target;
 
 /// Derives the population and writes down where it comes from.
@@ -49,14 +51,23 @@ pub(super) fn finish(
         }
     }
     answer.raw.remove(POPULATION);
+    let written = Written {
+        population: Some(table.to_ndjson()),
+        raw: answer
+            .raw
+            .iter()
+            .map(|(name, table)| (name.clone(), table.to_ndjson()))
+            .collect(),
+    };
     let derived_from = answer
         .raw
         .iter()
-        .map(|(name, table)| RawTable {
+        .zip(written.raw.values())
+        .map(|((name, table), bytes)| RawTable {
             name: name.clone(),
             columns: table.columns.clone(),
             rows: table.rows.len(),
-            sha256: sha256_hex(&table.to_ndjson()),
+            sha256: sha256_hex(bytes),
         })
         .collect();
     let commands = answer
@@ -85,12 +96,13 @@ pub(super) fn finish(
         server_time: answer.server_time,
         columns,
         rows: table.rows.len(),
-        sha256: sha256_hex(&table.to_ndjson()),
+        sha256: sha256_hex(written.population.as_deref().unwrap_or_default()),
     };
     Evidence {
         provenance,
         raw: answer.raw,
         table,
+        written,
     }
 }
 

@@ -1,13 +1,16 @@
 //! CEL expressions over one row: compiled once, and known by the columns they use.
 
+mod parts;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue};
 use cel::objects::Map as CelMap;
-use cel::{Context, Env, Program};
+use cel::{Context, Env};
 use serde_json::{Map, Value};
 
+use self::parts::{Kept, Part};
 use crate::evidence::Row;
 use crate::yaml::Place;
 
@@ -37,7 +40,8 @@ pub struct Expression {
 
 #[derive(Debug)]
 struct Compiled {
-    program: Program,
+    whole: Part,
+    leaves: usize,
     columns: Option<BTreeSet<String>>,
     parameters: BTreeSet<String>,
 }
@@ -74,10 +78,12 @@ impl Expression {
                 })?;
                 let mut uses = Uses::default();
                 uses.visit(program.expression());
+                let mut leaves = 0;
                 Ok(Compiled {
                     columns: (!uses.whole_row).then_some(uses.columns),
                     parameters: uses.parameters,
-                    program,
+                    whole: Part::new(program.expression(), &mut leaves),
+                    leaves,
                 })
             })
             .as_ref()
@@ -106,7 +112,14 @@ impl Expression {
         let compiled = self.compiled()?;
         let mut context = Context::with_env(environment());
         context.add_variable_from_value("params", to_cel(&Value::Object(parameters.clone())));
-        Ok(Evaluator { compiled, context })
+        let kept = std::iter::repeat_with(Kept::default)
+            .take(compiled.leaves)
+            .collect();
+        Ok(Evaluator {
+            compiled,
+            context,
+            kept,
+        })
     }
 }
 
@@ -114,6 +127,7 @@ impl Expression {
 pub struct Evaluator<'a> {
     compiled: &'a Compiled,
     context: Context<'static, 'static>,
+    kept: Vec<Kept>,
 }
 
 impl Evaluator<'_> {
@@ -123,18 +137,7 @@ impl Evaluator<'_> {
     /// [`ExpressionError::Execution`] when it fails on the row, such as by a missing column or a wrong type;
     /// [`ExpressionError::NotBoolean`].
     pub fn holds(&mut self, row: &Row) -> Result<bool, ExpressionError> {
-        let value = match &self.compiled.columns {
-            Some(columns) => cel_map(row.iter().filter(|(name, _)| columns.contains(*name))),
-            None => cel_map(row.iter()),
-        };
-        self.context.add_variable_from_value("row", value);
-        match self.compiled.program.execute(&self.context) {
-            Ok(cel::Value::Bool(holds)) => Ok(holds),
-            Ok(other) => Err(ExpressionError::NotBoolean(
-                format!("{:?}", other.type_of()).to_lowercase(),
-            )),
-            Err(error) => Err(ExpressionError::Execution(lower_first(&error.to_string()))),
-        }
+        self.compiled.whole.holds(row, &mut self.context, &mut self.kept)
     }
 }
 
@@ -297,6 +300,62 @@ mod tests {
             holds("row.n ==", json!({})),
             Err(ExpressionError::Syntax(_))
         ));
+    }
+
+    #[test]
+    fn an_operand_that_decides_outweighs_one_that_fails() {
+        let row = || json!({"n": 1, "t": true});
+        assert_eq!(holds("row.missing || row.t", row()), Ok(true));
+        assert_eq!(holds("row.t || row.missing", row()), Ok(true));
+        assert_eq!(holds("!(row.missing && !row.t)", row()), Ok(true));
+        for failing in ["row.missing || !row.t", "!row.t || row.missing", "row.t && row.n"] {
+            assert!(holds(failing, row()).is_err(), "{failing}");
+        }
+    }
+
+    /// Taking an expression apart, and keeping answers, never changes what it says of a row.
+    #[test]
+    fn kept_answers_are_those_that_cel_gives() {
+        let parameters = json!({"approved": ["a", "b"], "least": 1})
+            .as_object()
+            .unwrap()
+            .clone();
+        let cells = [
+            json!(null),
+            json!(true),
+            json!(0),
+            json!(1),
+            json!(1.0),
+            json!("a"),
+            json!(["a"]),
+            json!(["a", 1]),
+        ];
+        for source in [
+            "row.x == row.y || row.x in params.approved && !(row.y == 'a' || row.y == null)",
+            "row.x == 'a' && row.y >= params.least || size(row.x) > 0",
+            "row.x == null || row.y.size() == 0 || row.x == 1",
+            "row.x ? row.y == 1 : row.y == 'a'",
+        ] {
+            let whole = environment().compile(source).unwrap();
+            let expression = expression(source);
+            let mut evaluator = expression.evaluator(&parameters).unwrap();
+            let mut context = Context::with_env(environment());
+            context.add_variable_from_value("params", to_cel(&Value::Object(parameters.clone())));
+            for _ in 0..2 {
+                for x in &cells {
+                    for y in &cells {
+                        let row = json!({"x": x, "y": y});
+                        context.add_variable_from_value("row", to_cel(&row));
+                        let expected = match whole.execute(&context) {
+                            Ok(cel::Value::Bool(holds)) => Some(holds),
+                            _ => None,
+                        };
+                        let got = evaluator.holds(row.as_object().unwrap()).ok();
+                        assert_eq!(got, expected, "{source} on {row}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -411,5 +411,6 @@ fn table(texts: Texts, name: &str, collector: &str, rows: Vec<Value>) -> Evidenc
         },
         raw: BTreeMap::new(),
         table,
+        written: Default::default(),
     }
 }
