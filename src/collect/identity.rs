@@ -32,6 +32,8 @@ pub(super) const IDENTITY: &str = "SELECT version() AS version,
        (SELECT array_agg(rolname::text ORDER BY rolname) FROM pg_roles
          WHERE rolname IN ('rdsadmin', 'rds_superuser', 'cloudsqladmin', 'azure_pg_admin')) AS platform_roles,
        EXISTS (SELECT FROM pg_settings WHERE name LIKE 'aurora%') AS aurora,
+       (SELECT array_agg(DISTINCT split_part(name, '.', 1)) FROM pg_settings
+         WHERE name LIKE 'rds.%' OR name LIKE 'cloudsql.%' OR name LIKE 'azure.%') AS platform_settings,
        coalesce((SELECT p.prosecdef AND o.rolsuper AND has_function_privilege(p.oid, 'EXECUTE')
                         AND has_schema_privilege(p.pronamespace, 'USAGE')
                    FROM pg_proc p JOIN pg_roles o ON o.oid = p.proowner
@@ -140,22 +142,44 @@ fn flag(row: &Row, column: &str) -> bool {
     row.get(column) == Some(&Value::Bool(true))
 }
 
-/// The managed platform that the server's own roles show; `self-managed` otherwise.
+/// The managed platform that the server shows by a role of the provider's and by settings that the provider's own build
+/// defines; `self-managed` otherwise. A role alone proves nothing: anyone can make one, and it would take the host out
+/// of the assessment.
 fn platform(row: &Row) -> &'static str {
-    let roles: Vec<&str> = row
-        .get("platform_roles")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    if roles.contains(&"rdsadmin") {
+    let holds = |column: &str, text: &str| {
+        let list = row.get(column).and_then(Value::as_array);
+        list.into_iter().flatten().any(|item| item == text)
+    };
+    let shows = |role: &str, settings: &str| {
+        holds("platform_roles", role) && holds("platform_settings", settings)
+    };
+    if shows("rdsadmin", "rds") {
         if flag(row, "aurora") { "aurora" } else { "rds" }
-    } else if roles.contains(&"cloudsqladmin") {
+    } else if shows("cloudsqladmin", "cloudsql") {
         "cloud-sql"
-    } else if roles.contains(&"azure_pg_admin") {
+    } else if shows("azure_pg_admin", "azure") {
         "azure"
     } else {
         "self-managed"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_platform_is_believed_by_role_and_settings_together() {
+        let of = |roles: Value, settings: Value, aurora: bool| {
+            let row = json!({"platform_roles": roles, "platform_settings": settings, "aurora": aurora});
+            platform(row.as_object().unwrap())
+        };
+        assert_eq!(of(json!(["rds_superuser", "rdsadmin"]), json!(["rds"]), false), "rds");
+        assert_eq!(of(json!(["rdsadmin"]), json!(["rds"]), true), "aurora");
+        assert_eq!(of(json!(["cloudsqladmin"]), json!(["cloudsql"]), false), "cloud-sql");
+        assert_eq!(of(json!(["azure_pg_admin"]), json!(["azure"]), false), "azure");
+        assert_eq!(of(json!(["rdsadmin"]), json!(null), false), "self-managed");
+        assert_eq!(of(json!(null), json!(["rds"]), false), "self-managed");
     }
 }
