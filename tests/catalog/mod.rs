@@ -8,8 +8,22 @@ use pgdossier::cluster::{Cluster, ClusterFile, ClusterOptions};
 
 /// What a block can say; any other line with two hyphens is a remark.
 const NAMES: &[&str] = &[
-    "control", "expect", "count", "also", "server", "database", "setting", "hba", "hba-last", "later",
-    "reloaded", "initdb", "login", "never", "about",
+    "control",
+    "expect",
+    "count",
+    "also",
+    "server",
+    "database",
+    "setting",
+    "hba",
+    "hba-last",
+    "later",
+    "reloaded",
+    "initdb",
+    "login",
+    "parameter",
+    "never",
+    "about",
 ];
 
 /// One block: what it says by name, in order, and its SQL.

@@ -13,32 +13,33 @@
 --   hba-last: a line of pg_hba.conf, after those that are there
 --   later:    a line written to pg_hba.conf that the server has not read
 --   initdb:   arguments for `initdb` instead of `--data-checksums`, or none
+--   parameter: CONTROL NAME = VALUE, as a profile would set it, the value in JSON
 --   login:    superuser, where the auditor would not see it (auditor when absent)
 -- and then SQL, each statement ending with its line.
 
 -- control: hba-no-trust
--- expect: local app app_login  trust
+-- expect: local app app_login trust
 -- hba: local app app_login trust
 
 -- control: hba-no-trust
--- expect: host app app_login 127.0.0.1 trust
+-- expect: host app app_login 127.0.0.1/32 trust
 -- hba: host app app_login 127.0.0.1/32 trust
 
 -- control: hba-no-trust
--- expect: local all all  trust
+-- expect: local all all trust
 -- server: 13
 -- hba-last: local all all trust
 
 -- control: hba-no-weak-methods
--- expect: hostssl app alice 10.2.0.0 password
+-- expect: hostssl app alice 10.2.0.0/16 password
 -- hba: hostssl app alice 10.2.0.0/16 password
 
 -- control: hba-no-weak-methods
--- expect: hostssl app alice 10.3.0.0 ident
+-- expect: hostssl app alice 10.3.0.0/16 ident
 -- hba: hostssl app alice 10.3.0.0/16 ident
 
 -- control: hba-no-weak-methods
--- expect: host app app_login 127.0.0.1 md5
+-- expect: host app app_login 127.0.0.1/32 md5
 -- hba: host app app_login 127.0.0.1/32 md5
 
 -- control: hba-remote-encrypted
@@ -54,11 +55,11 @@
 -- hba: host app alice .example.net scram-sha-256
 
 -- control: hba-no-any-address
--- expect: hostssl app alice 203.0.113.0 scram-sha-256
+-- expect: hostssl app alice 203.0.113.0/24 scram-sha-256
 -- hba: hostssl app alice 203.0.113.0/24 scram-sha-256
 
 -- control: hba-no-any-address
--- expect: hostssl app bob :: scram-sha-256
+-- expect: hostssl app bob ::/0 scram-sha-256
 -- hba: hostssl app bob ::/0 scram-sha-256
 
 -- control: hba-no-any-address
@@ -67,28 +68,28 @@
 
 -- `all` users are superusers too.
 -- control: hba-databases-and-users-named
--- expect: hostssl app all 10.4.0.0 scram-sha-256
+-- expect: hostssl app all 10.4.0.0/16 scram-sha-256
 -- also: hba-no-superuser-remote
 -- hba: hostssl app all 10.4.0.0/16 scram-sha-256
 
 -- control: hba-databases-and-users-named
--- expect: hostssl all dave 10.5.0.0 scram-sha-256
+-- expect: hostssl all dave 10.5.0.0/16 scram-sha-256
 -- hba: hostssl all dave 10.5.0.0/16 scram-sha-256
 
 -- control: hba-no-superuser-remote
--- expect: hostssl app postgres 10.6.0.0 scram-sha-256 admits postgres
+-- expect: hostssl app postgres 10.6.0.0/16 scram-sha-256 admits postgres
 -- hba: hostssl app postgres 10.6.0.0/16 scram-sha-256
 
 -- By a group.
 -- control: hba-no-superuser-remote
--- expect: hostssl app +staff 10.6.0.0 scram-sha-256 admits postgres
+-- expect: hostssl app +staff 10.6.0.0/16 scram-sha-256 admits postgres
 -- hba: hostssl app +staff 10.6.0.0/16 scram-sha-256
 CREATE ROLE staff NOLOGIN;
 GRANT staff TO postgres;
 
 -- One line that is wrong in every way: any address, any database, any role, no encryption demanded, MD5.
 -- control: hba-no-superuser-remote
--- expect: host all all 0.0.0.0 md5 admits postgres
+-- expect: host all all 0.0.0.0/0 md5 admits postgres
 -- also: hba-databases-and-users-named
 -- also: hba-no-any-address
 -- also: hba-no-weak-methods
@@ -96,7 +97,7 @@ GRANT staff TO postgres;
 -- hba-last: host all all 0.0.0.0/0 md5
 
 -- control: hba-no-shadowed
--- expect: hostssl app alice 10.7.1.0 reject is never reached after
+-- expect: hostssl app alice 10.7.1.0/24 reject is never reached after
 -- hba: hostssl app alice 10.7.0.0/16 scram-sha-256
 -- hba: hostssl app alice 10.7.1.0/24 reject
 
@@ -143,6 +144,11 @@ GRANT staff TO postgres;
 -- control: failed-logins-delayed
 -- expect: auth_delay.milliseconds = 0
 -- setting: shared_preload_libraries = auth_delay
+
+-- Nothing limits attempts, where something should.
+-- control: failed-logins-delayed
+-- expect: shared_preload_libraries = nothing
+-- parameter: failed-logins-delayed required = true
 
 -- control: login-roles-have-password
 -- expect: passwordless can log in and has no password
@@ -271,6 +277,12 @@ ALTER ROLE app_login IN DATABASE app SET log_statement = 'ddl';
 -- control: logs-captured
 -- expect: log_destination = csvlog, logging_collector = off
 -- setting: log_destination = csvlog
+-- setting: logging_collector = off
+
+-- Standard error goes nowhere.
+-- control: logs-captured
+-- expect: log_destination = stderr, logging_collector = off
+-- parameter: logs-captured stderr_is_kept = false
 -- setting: logging_collector = off
 
 -- control: log-line-prefix
@@ -463,6 +475,11 @@ CREATE EXTENSION hstore VERSION '1.7';
 -- expect: archive_mode = always, and archive_command = exit 0 # later
 -- setting: archive_mode = always
 -- setting: archive_command = exit 0 # later
+
+-- Restores to a point in time are promised.
+-- control: archive-keeps
+-- expect: archive_mode = off
+-- parameter: archive-keeps required = true
 
 -- control: no-alter-system
 -- expect: work_mem = 8MB is set in

@@ -8,6 +8,7 @@ use pgdossier::collect::{self, Collecting, Limits};
 use pgdossier::control::Catalog;
 use pgdossier::evaluate::{Evaluating, evaluate};
 use pgdossier::finding::Finding;
+use pgdossier::host::HostAccess;
 use pgdossier::profile::Profile;
 use pgdossier::target::{ConnectionSettings, Environment, Target};
 
@@ -33,6 +34,16 @@ impl Judge {
         }
     }
 
+    /// Whether a control looks at the server's host, which is left out here.
+    pub(crate) fn looks_at_the_host(&self, control: &str) -> bool {
+        let control = self.catalog.control(control).unwrap();
+        let mut collectors = control
+            .evidence
+            .iter()
+            .filter_map(|request| collect::collector(&request.collector));
+        collectors.any(|collector| collector.reads_host())
+    }
+
     /// One finding for each control, where people said what they should.
     pub(crate) fn findings(&self, connection: &str, profile: &Profile) -> Vec<Finding> {
         self.findings_with(connection, profile, &self.sound)
@@ -50,6 +61,7 @@ impl Judge {
             connection: connection.to_owned(),
             tags: Vec::new(),
             site: None,
+            host: HostAccess::None,
         };
         let settings = ConnectionSettings::resolve(connection, &Environment::default()).unwrap();
         let period = Period::parse("2026-Q4").unwrap();
