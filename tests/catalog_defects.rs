@@ -22,8 +22,11 @@ use pgdossier::control::Catalog;
 use pgdossier::finding::{Finding, Status};
 use pgdossier::profile::Profile;
 
-/// What is so of a major version whatever its configuration.
-fn of_the_version(major: u32) -> &'static [&'static str] {
+/// Profiles that the server in order is judged by. Blocks are judged by the first, unless they name another.
+const PROFILES: &[&str] = &["baseline", "strict"];
+
+/// What is so of these servers whatever their configuration.
+fn unavoidable(major: u32) -> &'static [&'static str] {
     match major {
         // Past its end of life.
         13 | 14 => &["version-supported"],
@@ -46,8 +49,14 @@ fn told(finding: &Finding) -> String {
 fn wrong(judge: &Judge, block: &Block, findings: &[Finding], major: u32) -> Vec<String> {
     let control = block.one("control").unwrap();
     let mut expected: BTreeSet<&str> = block.all("also").into_iter().chain([control]).collect();
-    expected.extend(of_the_version(major));
-    let mut wrong = Vec::new();
+    expected.extend(unavoidable(major));
+    let judged: BTreeSet<&str> = findings.iter().map(|finding| finding.control.as_str()).collect();
+    let unjudged = expected
+        .difference(&judged)
+        .filter(|name| !unavoidable(major).contains(name));
+    let mut wrong: Vec<String> = unjudged
+        .map(|name| format!("  the profile leaves {name} out"))
+        .collect();
     for finding in findings {
         let name = finding.control.as_str();
         let raised = finding.status == Status::NotSatisfied;
@@ -96,9 +105,9 @@ fn major(block: &Block) -> u32 {
     server.parse().expect("`server` is a major version")
 }
 
-/// The profile that a block is judged by: the defaults, with its lines `parameter: CONTROL NAME = VALUE`.
-fn profile(block: &Block) -> Profile {
-    let mut profile = Profile::default();
+/// The profile that a block is judged by, with its lines `parameter: CONTROL NAME = VALUE`.
+fn profile(judge: &Judge, block: &Block) -> Profile {
+    let mut profile = judge.profile(block.one("profile").unwrap_or(PROFILES[0]));
     for line in block.all("parameter") {
         let (place, value) = line.split_once(" = ").expect("CONTROL NAME = VALUE");
         let (control, name) = place.split_once(' ').expect("CONTROL NAME = VALUE");
@@ -114,7 +123,7 @@ fn everything_wrong(hardened: &Hardened, judge: &Judge, blocks: &[Block]) -> Vec
     let work = || {
         while let Some(block) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
             let server = hardened.start(Some(block));
-            let findings = judge.findings(server.connection(), &profile(block));
+            let findings = judge.findings(server.connection(), &profile(judge, block));
             let found = wrong(judge, block, &findings, hardened.major);
             if !found.is_empty() {
                 let title = format!(
@@ -138,18 +147,18 @@ fn everything_wrong(hardened: &Hardened, judge: &Judge, blocks: &[Block]) -> Vec
 /// Nothing is raised on the server in order, and nothing is left unseen.
 fn nothing_is_raised_in_order(hardened: &Hardened, judge: &Judge) {
     let server = hardened.start(None);
-    let findings = judge.findings(server.connection(), &Profile::default());
-    let expected: BTreeSet<&str> = of_the_version(hardened.major).iter().copied().collect();
-    let surprises: Vec<String> = findings
-        .iter()
-        .filter(|finding| match finding.status {
-            Status::NotSatisfied => !expected.contains(finding.control.as_str()),
-            Status::NotEvaluated => unseen(judge, finding),
-            Status::Satisfied | Status::NotApplicable => false,
-        })
-        .map(told)
-        .collect();
-    assert!(surprises.is_empty(), "{}", surprises.join("\n"));
+    for name in PROFILES {
+        let findings = judge.findings(server.connection(), &judge.profile(name));
+        let raised = with_status(&findings, Status::NotSatisfied);
+        let unavoidable: BTreeSet<&str> = unavoidable(hardened.major).iter().copied().collect();
+        let surprises: Vec<String> = findings
+            .iter()
+            .filter(|finding| raised.contains(finding.control.as_str()) || unseen(judge, finding))
+            .filter(|finding| !unavoidable.contains(finding.control.as_str()))
+            .map(told)
+            .collect();
+        assert!(surprises.is_empty(), "by {name}:\n{}", surprises.join("\n"));
+    }
 }
 
 fn each_defect_alone(version: u32) {
@@ -208,6 +217,7 @@ fn on_postgresql_18() {
 #[test]
 fn an_unsound_statement_raises_its_control_alone() {
     let (hardened, judge) = (Hardened::make(17), Judge::new());
+    let strict = judge.profile("strict");
     let server = hardened.start(None);
     let attestations = judge.people.attestation.iter().flat_map(|control| {
         [Given::Expired, Given::NotSatisfied, Given::Withdrawn].map(|given| (control, given))
@@ -216,7 +226,7 @@ fn an_unsound_statement_raises_its_control_alone() {
     let certificates =
         certificates.flat_map(|control| [Given::Expired, Given::NotSatisfied].map(|given| (control, given)));
     for (control, given) in attestations.chain(certificates) {
-        let findings = judge.findings_given(server.connection(), control, given);
+        let findings = judge.findings_given(server.connection(), &strict, control, given);
         let raised = with_status(&findings, Status::NotSatisfied);
         assert_eq!(raised, BTreeSet::from([control.as_str()]), "{given:?}");
         assert!(!findings.iter().any(|finding| unseen(&judge, finding)));

@@ -221,6 +221,7 @@ fn defect(block: &Block, server: &str) -> Vec<String> {
     tell("hba-last", " last in pg_hba.conf");
     tell("later", " in pg_hba.conf, without a reload");
     tell("parameter", " in the profile");
+    tell("profile", " is the profile");
     match block.one("initdb") {
         None => {}
         Some("none") => done.push("made by `initdb` without arguments".to_owned()),

@@ -22,6 +22,7 @@ const NAMES: &[&str] = &[
     "initdb",
     "login",
     "parameter",
+    "profile",
     "never",
     "about",
 ];

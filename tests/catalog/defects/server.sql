@@ -13,6 +13,7 @@
 --   hba-last: a line of pg_hba.conf, after those that are there
 --   later:    a line written to pg_hba.conf that the server has not read
 --   initdb:   arguments for `initdb` instead of `--data-checksums`, or none
+--   profile:  the profile that it is judged by (baseline when absent)
 --   parameter: CONTROL NAME = VALUE, as a profile would set it, the value in JSON
 --   login:    superuser, where the auditor would not see it (auditor when absent)
 -- and then SQL, each statement ending with its line.

@@ -44,15 +44,26 @@ impl Judge {
         collectors.any(|collector| collector.reads_host())
     }
 
+    /// A profile that is shipped.
+    pub(crate) fn profile(&self, name: &str) -> Profile {
+        Profile::shipped(name, &self.catalog).unwrap_or_else(|error| panic!("{error}"))
+    }
+
     /// One finding for each control, where people said what they should.
     pub(crate) fn findings(&self, connection: &str, profile: &Profile) -> Vec<Finding> {
         self.findings_with(connection, profile, &self.sound)
     }
 
     /// One finding for each control, where one control's statement is not sound.
-    pub(crate) fn findings_given(&self, connection: &str, control: &str, given: Given) -> Vec<Finding> {
+    pub(crate) fn findings_given(
+        &self,
+        connection: &str,
+        profile: &Profile,
+        control: &str,
+        given: Given,
+    ) -> Vec<Finding> {
         let attested = self.people.statements(Some((control, given)));
-        self.findings_with(connection, &Profile::default(), &attested)
+        self.findings_with(connection, profile, &attested)
     }
 
     fn findings_with(&self, connection: &str, profile: &Profile, attested: &Attested) -> Vec<Finding> {
@@ -72,6 +83,7 @@ impl Judge {
         let collecting = Collecting {
             catalog: &self.catalog,
             attested,
+            profile,
             documents: &BTreeMap::new(),
             as_of: crate::support::AS_OF.parse().unwrap(),
             period: &period,
