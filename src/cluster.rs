@@ -22,6 +22,8 @@ const SUPERUSER: &str = "postgres";
 /// Unix socket addresses end at 107 bytes; this leaves room for `/pgd-XXXXXX/s/.s.PGSQL.65535`.
 const LONGEST_PARENT: usize = 75;
 const PORT_ATTEMPTS: usize = 8;
+/// Comes before what a cluster adds to the `postgresql.conf` of `initdb`.
+const OWN_SETTINGS: &str = "\n# Of this throwaway cluster:";
 
 /// What went wrong with a throwaway cluster.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +55,8 @@ pub enum ClusterError {
     Process { action: &'static str, source: io::Error },
     #[error("initdb failed:\n{output}")]
     Initdb { output: String },
+    #[error("the data directory could not be copied:\n{said}")]
+    Copy { said: String },
     #[error("the server stopped while starting; its log:\n{log}")]
     Start { log: String },
     #[error("the server was not ready within {seconds} s; its log:\n{log}")]
@@ -82,6 +86,9 @@ pub struct ClusterOptions {
     pub files: Vec<ClusterFile>,
     /// Further arguments for `initdb`, such as `--data-checksums` or `--auth=scram-sha-256`.
     pub initdb_arguments: Vec<String>,
+    /// The data directory of a stopped cluster (see [`Cluster::into_data`]) that is copied instead of running `initdb`;
+    /// the settings that the stopped cluster was given are replaced by `settings`.
+    pub copy_of: Option<PathBuf>,
     /// Where the cluster's directory is made; the system's temporary directory when absent.
     pub parent_dir: Option<PathBuf>,
 }
@@ -110,14 +117,16 @@ impl Cluster {
         let account = ServerAccount::when_root()?;
         let root = make_root(options.parent_dir.as_deref(), account.as_ref())?;
         make_directory(&root.path().join("s"), account.as_ref())?;
-        server::initdb(
-            &binaries,
-            root.path(),
-            &options.initdb_arguments,
-            account.as_ref(),
-        )?;
-
         let data = root.path().join("data");
+        match &options.copy_of {
+            Some(stopped) => server::copy_data(stopped, &data)?,
+            None => server::initdb(
+                &binaries,
+                root.path(),
+                &options.initdb_arguments,
+                account.as_ref(),
+            )?,
+        }
         for file in &options.files {
             write_cluster_file(&data, file, account.as_ref())?;
         }
@@ -194,6 +203,13 @@ impl Cluster {
     /// The server is gone.
     pub fn reload(&self) -> Result<(), ClusterError> {
         self.server.reload()
+    }
+
+    /// Shuts the server down in good order and keeps its directory, whose `data` can be copied into other clusters.
+    pub fn into_data(self) -> TempDir {
+        let Self { mut server, root, .. } = self;
+        server.stop_fast();
+        root
     }
 
     /// Shuts the server down in good order and removes the cluster's directory.
@@ -328,19 +344,21 @@ fn append_settings(data: &Path, sockets: &Path, settings: &[(String, String)]) -
     let chosen = settings
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()));
-    let mut text = String::from("\n");
-    for (name, value) in throwaway.into_iter().chain(chosen) {
+    // Each setting once: what is set twice is itself something to find.
+    let throwaway = throwaway
+        .into_iter()
+        .filter(|(name, _)| settings.iter().all(|(chosen, _)| chosen != name));
+    let mut text = format!("{OWN_SETTINGS}\n");
+    for (name, value) in throwaway.chain(chosen) {
         text.push_str(&format!(
             "{name} = '{}'\n",
             value.replace('\\', r"\\").replace('\'', "''")
         ));
     }
     let path = data.join("postgresql.conf");
-    fs::OpenOptions::new()
-        .append(true)
-        .open(&path)
-        .and_then(|mut opened| opened.write_all(text.as_bytes()))
-        .map_err(file_error("write", &path))
+    let before = fs::read_to_string(&path).map_err(file_error("read", &path))?;
+    let of_initdb = before.split(OWN_SETTINGS).next().unwrap_or_default();
+    fs::write(&path, format!("{of_initdb}{text}")).map_err(file_error("write", &path))
 }
 
 fn file_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ClusterError {

@@ -154,6 +154,35 @@ fn a_reload_makes_a_changed_file_count() {
 }
 
 #[test]
+fn a_copy_has_the_data_of_the_stopped_cluster_and_settings_of_its_own() {
+    let first = Cluster::start(ClusterOptions {
+        settings: vec![("work_mem".to_owned(), "7MB".to_owned())],
+        ..ClusterOptions::default()
+    })
+    .unwrap();
+    let identifier = "SELECT system_identifier::text FROM pg_control_system()";
+    let was = query(&first.conninfo("postgres"), identifier);
+    let stopped = first.into_data();
+    let copy = || {
+        Cluster::start(ClusterOptions {
+            copy_of: Some(stopped.path().join("data")),
+            settings: vec![("fsync".to_owned(), "on".to_owned())],
+            ..ClusterOptions::default()
+        })
+        .unwrap()
+    };
+    for cluster in [copy(), copy()] {
+        let show = |sql: &str| query(&cluster.conninfo("postgres"), sql);
+        assert_eq!(show(identifier), was);
+        assert_eq!(show("SHOW work_mem"), "4MB");
+        assert_eq!(
+            show("SELECT string_agg(setting, ',') FROM pg_file_settings WHERE name = 'fsync'"),
+            "on"
+        );
+    }
+}
+
+#[test]
 fn a_server_that_cannot_start_says_why_and_leaves_nothing() {
     let parent = tempfile::tempdir_in("/tmp").unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);

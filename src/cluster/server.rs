@@ -71,6 +71,25 @@ pub(super) fn initdb(
     }
 }
 
+/// Copies a stopped data directory, owners and modes included.
+pub(super) fn copy_data(stopped: &Path, data: &Path) -> Result<(), ClusterError> {
+    let output = Command::new("cp")
+        .arg("-a")
+        .arg("--")
+        .args([stopped, data])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| ClusterError::Process {
+            action: "run cp",
+            source,
+        })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(ClusterError::Copy { said })
+}
+
 /// A command with no PG* variables of ours, in the cluster's directory, as its account, and in a process group of its
 /// own: a terminal's Ctrl-C must reach us alone, so that we can stop the server in good order.
 fn server_command(program: &Path, root: &Path, account: Option<&ServerAccount>) -> Command {

@@ -2,6 +2,7 @@
 
 mod address;
 mod rule;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +37,7 @@ const COLUMNS: &[&str] = &[
     "superusers",
     "replication",
     "ambiguous",
+    "rule",
 ];
 
 const RAW: &[&str] = &[
@@ -69,7 +71,7 @@ impl Collector for Hba {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn columns(&self, arguments: &Value, _catalog: &Catalog) -> Result<Vec<String>, String> {
@@ -210,6 +212,7 @@ fn describe(
         _ => Value::Array(Vec::new()),
     };
     row.insert("options".to_owned(), options);
+    row.insert("rule".to_owned(), json!(written::as_written(raw)));
     let meaning = rule.map(|rule| {
         let shadow = earlier
             .iter()
