@@ -150,9 +150,8 @@ fn platform(row: &Row) -> &'static str {
         let list = row.get(column).and_then(Value::as_array);
         list.into_iter().flatten().any(|item| item == text)
     };
-    let shows = |role: &str, settings: &str| {
-        holds("platform_roles", role) && holds("platform_settings", settings)
-    };
+    let shows =
+        |role: &str, settings: &str| holds("platform_roles", role) && holds("platform_settings", settings);
     if shows("rdsadmin", "rds") {
         if flag(row, "aurora") { "aurora" } else { "rds" }
     } else if shows("cloudsqladmin", "cloudsql") {
@@ -175,9 +174,15 @@ mod tests {
             let row = json!({"platform_roles": roles, "platform_settings": settings, "aurora": aurora});
             platform(row.as_object().unwrap())
         };
-        assert_eq!(of(json!(["rds_superuser", "rdsadmin"]), json!(["rds"]), false), "rds");
+        assert_eq!(
+            of(json!(["rds_superuser", "rdsadmin"]), json!(["rds"]), false),
+            "rds"
+        );
         assert_eq!(of(json!(["rdsadmin"]), json!(["rds"]), true), "aurora");
-        assert_eq!(of(json!(["cloudsqladmin"]), json!(["cloudsql"]), false), "cloud-sql");
+        assert_eq!(
+            of(json!(["cloudsqladmin"]), json!(["cloudsql"]), false),
+            "cloud-sql"
+        );
         assert_eq!(of(json!(["azure_pg_admin"]), json!(["azure"]), false), "azure");
         assert_eq!(of(json!(["rdsadmin"]), json!(null), false), "self-managed");
         assert_eq!(of(json!(null), json!(["rds"]), false), "self-managed");

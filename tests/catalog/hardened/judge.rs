@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pgdossier::assessment::Period;
 use pgdossier::attestation::Attested;
 use pgdossier::collect::{self, Collecting, Limits};
-use pgdossier::control::Catalog;
+use pgdossier::control::{Applicability, Catalog, TargetFacts};
 use pgdossier::evaluate::{Evaluating, evaluate};
 use pgdossier::finding::Finding;
 use pgdossier::host::HostAccess;
@@ -42,6 +42,15 @@ impl Judge {
             .iter()
             .filter_map(|request| collect::collector(&request.collector));
         collectors.any(|collector| collector.reads_host())
+    }
+
+    /// Whether a control is about servers that nobody else manages.
+    pub(crate) fn is_about_servers_of_ones_own(&self, control: &str) -> bool {
+        let facts = TargetFacts {
+            major: Some(17),
+            platform: Some("self-managed".to_owned()),
+        };
+        self.catalog.control(control).unwrap().applies.holds(&facts) == Applicability::Applies
     }
 
     /// A profile that is shipped.
