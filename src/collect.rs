@@ -20,6 +20,9 @@ mod session;
 mod settings;
 mod sql;
 mod surroundings;
+mod tls_certificate;
+mod tls_ciphers;
+mod tls_probe;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -48,6 +51,9 @@ pub const COLLECTORS: &[&dyn Collector] = &[
     &password_verifiers::PasswordVerifiers,
     &settings::Settings,
     &sql::Sql,
+    &tls_certificate::TlsCertificate,
+    &tls_ciphers::TlsCiphers,
+    &tls_probe::TlsProbe,
 ];
 
 /// Code that gathers one kind of evidence as a table.
@@ -123,6 +129,8 @@ pub struct Endpoint<'a> {
     pub settings: &'a ConnectionSettings,
     /// Which of the hosts answered, and how.
     pub transport: &'a Transport,
+    /// Who it says it is.
+    pub server: &'a ServerIdentity,
     /// Time limits.
     pub limits: &'a Limits,
 }

@@ -244,7 +244,10 @@ fn a_refused_target_has_a_finding_for_every_control_and_exit_code_4() {
         .local_addr()
         .unwrap()
         .port();
-    let assessed = workspace.assessed(&format!("host=127.0.0.1 port={port} user=a dbname=b"));
+    let mut command = workspace.assess();
+    command.args(["--profile", "strict"]);
+    command.arg(format!("host=127.0.0.1 port={port} user=a dbname=b"));
+    let assessed = support::Assessed::new(command.output().unwrap());
     assert_eq!(assessed.code(), 4, "{}", assessed.stderr());
     assert!(
         assessed.stderr().contains("cannot reach 127.0.0.1"),

@@ -25,6 +25,11 @@ fn unseen(assessed: &Assessed) -> Vec<Value> {
         .filter(|finding| finding["status"] == "not-evaluated")
         .filter(|finding| !finding["missing"].to_string().contains("attestations/"))
         .filter(|finding| !finding["missing"].to_string().contains("host"))
+        .filter(|finding| {
+            !finding["reason"]
+                .to_string()
+                .contains("reached through a Unix socket")
+        })
         .collect()
 }
 

@@ -207,7 +207,7 @@ async fn ask_server(
     let ((main, rest), hosted, probed) = tokio::join!(
         databases,
         look_at_host(&connection, opening, target, plan, &shared.limits),
-        probe(&connection, settings, plan, &shared.limits),
+        probe(&connection, opening, settings, plan, &shared.limits),
     );
     connection.close().await;
     if let Some(hosted) = hosted {

@@ -54,6 +54,7 @@ pub(super) fn take_host(hosted: &Hosted, plan: &Plan<'_>, answers: &mut BTreeMap
 /// Runs each distinct probe of the plan once.
 pub(super) async fn probe(
     connection: &Connection,
+    opening: &Opening,
     settings: &ConnectionSettings,
     plan: &Plan<'_>,
     limits: &Limits,
@@ -61,6 +62,7 @@ pub(super) async fn probe(
     let endpoint = Endpoint {
         settings,
         transport: &connection.transport,
+        server: &opening.server,
         limits,
     };
     let probes: BTreeMap<&'static str, _> = plan

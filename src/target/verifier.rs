@@ -200,6 +200,12 @@ fn valid_now(
     Ok(valid)
 }
 
+/// Whether a certificate (DER) is for this host, as libpq decides it.
+pub fn is_for_host(certificate: &[u8], host: &str) -> bool {
+    let certificate = CertificateDer::from(certificate);
+    alternative_name_matches(&certificate, host) || common_name_matches(&certificate, host)
+}
+
 /// libpq falls back to the common name when a certificate has no alternative name of the host's kind.
 fn common_name_matches(leaf: &CertificateDer<'_>, host: &str) -> bool {
     let Ok((_, parsed)) = X509Certificate::from_der(leaf) else {

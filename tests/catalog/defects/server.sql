@@ -122,8 +122,10 @@ GRANT staff TO postgres;
 -- login: superuser
 -- setting: ssl = off
 
+-- The library of this server speaks what it is configured for.
 -- control: tls-minimum-protocol
 -- expect: ssl_min_protocol_version = TLSv1
+-- also: tls-old-protocols-refused
 -- setting: ssl_min_protocol_version = TLSv1
 
 -- control: tls-ciphers

@@ -1,0 +1,17 @@
+-- What the network sees of TLS, where a setting alone makes the defect; certificates are in tests/tls_probe.rs.
+
+-- The library of this server speaks what it is configured for.
+-- control: tls-old-protocols-refused
+-- expect: localhost:
+-- count: 2
+-- also: tls-minimum-protocol
+-- setting: ssl_min_protocol_version = TLSv1
+
+-- No word of the list is a weak one, and a suite without authentication is in it.
+-- control: tls-weak-ciphers-refused
+-- expect: TLSv1.2 TLS_ECDH_anon_WITH_AES_256_CBC_SHA
+-- setting: ssl_ciphers = ECDHE+AESGCM:AECDH-AES256-SHA:@SECLEVEL=0
+
+-- control: tls-server-order
+-- expect: leaves the choice to the client with TLSv1.2
+-- setting: ssl_prefer_server_ciphers = off
