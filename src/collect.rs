@@ -4,6 +4,7 @@
 //! (`derive`, pure). Asking is the same for all of them and lives in `gather`, so that a replay can derive again from
 //! what was answered.
 
+mod acl;
 mod answers;
 mod attestation;
 mod certificate;
@@ -14,8 +15,12 @@ mod hba;
 mod host;
 mod identity;
 mod mask;
+mod object_privileges;
 mod password_verifiers;
 mod plan;
+mod role_graph;
+mod role_reach;
+mod row_security;
 mod session;
 mod settings;
 mod sql;
@@ -48,7 +53,10 @@ pub const COLLECTORS: &[&dyn Collector] = &[
     &attestation::Attestations,
     &certificate::Certificates,
     &hba::Hba,
+    &object_privileges::ObjectPrivileges,
     &password_verifiers::PasswordVerifiers,
+    &role_reach::RoleReach,
+    &row_security::RowSecurity,
     &settings::Settings,
     &sql::Sql,
     &tls_certificate::TlsCertificate,
@@ -73,6 +81,11 @@ pub trait Collector: Sync {
     /// The name of the evidence that a control gets; controls with the same name share it.
     fn evidence_name(&self, _arguments: &Value, _control: &str) -> String {
         self.name().to_owned()
+    }
+
+    /// The columns that cannot be believed while some database did not fill this raw table; none named: all rows.
+    fn columns_from(&self, _table: &str) -> Vec<String> {
+        Vec::new()
     }
 
     /// What it asks a server; nothing for collectors that read files.

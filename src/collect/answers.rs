@@ -24,6 +24,8 @@ pub(super) struct Answers {
 pub(super) struct Pending<'a> {
     pub(super) evidence: &'a str,
     pub(super) question: &'a Question,
+    /// The columns that cannot be believed while a database did not answer.
+    pub(super) fills: Vec<String>,
 }
 
 /// What one database answered.
@@ -67,7 +69,7 @@ pub(super) fn merge(
                         need: need.clone(),
                         remedy: remedy.clone(),
                         held: false,
-                        columns: Vec::new(),
+                        columns: pending.fills.clone(),
                     };
                     if !answer.requirements.contains(&requirement) {
                         answer.requirements.push(requirement);

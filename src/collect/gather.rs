@@ -158,9 +158,12 @@ async fn ask_server(
         .collect();
     let of_scope = |scope: Scope| -> Vec<Pending<'_>> {
         let pending = questions.iter().flat_map(|(evidence, questions)| {
-            questions
-                .iter()
-                .map(move |question| Pending { evidence, question })
+            let collector = plan.evidence.get(*evidence).map(|planned| planned.collector);
+            questions.iter().map(move |question| Pending {
+                evidence,
+                question,
+                fills: collector.map_or_else(Vec::new, |collector| collector.columns_from(&question.table)),
+            })
         });
         pending
             .filter(|pending| pending.question.scope == scope)

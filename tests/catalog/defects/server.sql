@@ -171,8 +171,8 @@ CREATE ROLE old_verifier LOGIN PASSWORD 'a password';
 CREATE ROLE second_superuser NOLOGIN SUPERUSER;
 
 -- control: superuser-not-reachable
--- expect: climber can become superuser by its membership in climbers
--- expect: climbers can become superuser by its membership in postgres
+-- expect: climber can become superuser: climber → member of climbers → member of postgres (superuser)
+-- expect: climbers can become superuser: climbers → member of postgres (superuser)
 CREATE ROLE climbers NOLOGIN;
 CREATE ROLE climber NOLOGIN;
 GRANT postgres TO climbers;
@@ -218,13 +218,13 @@ CREATE ROLE makes_roles NOLOGIN CREATEROLE;
 CREATE ROLE copies_everything NOLOGIN REPLICATION;
 
 -- control: member-of-host-access-roles
--- expect: runs_programs is a member of pg_execute_server_program
+-- expect: runs_programs acts on the host as the server's account: runs_programs → member of pg_execute_server_program
 CREATE ROLE runs_programs NOLOGIN;
 GRANT pg_execute_server_program TO runs_programs;
 
 -- control: member-of-host-access-roles
--- expect: writes_files is a member of pg_write_server_files, through another role
--- expect: file_writers is a member of pg_write_server_files
+-- expect: writes_files → member of file_writers → member of pg_write_server_files
+-- expect: file_writers → member of pg_write_server_files
 -- server: 13
 CREATE ROLE file_writers NOLOGIN;
 CREATE ROLE writes_files NOLOGIN;
@@ -232,7 +232,7 @@ GRANT pg_write_server_files TO file_writers;
 GRANT file_writers TO writes_files;
 
 -- control: member-of-data-access-roles
--- expect: reads_all is a member of pg_read_all_data
+-- expect: reads_all reaches what belongs to others: reads_all → member of pg_read_all_data
 CREATE ROLE reads_all NOLOGIN;
 GRANT pg_read_all_data TO reads_all WITH INHERIT FALSE, SET TRUE;
 
@@ -370,7 +370,7 @@ GRANT SELECT ON sales.open_summary TO PUBLIC;
 ALTER DEFAULT PRIVILEGES IN SCHEMA sales GRANT SELECT ON TABLES TO PUBLIC;
 
 -- control: no-grant-options
--- expect: app: app_login may pass on SELECT on relation sales.traded
+-- expect: app: app_login may pass on SELECT on table sales.traded
 -- database: app
 CREATE TABLE sales.traded (id int);
 GRANT SELECT ON sales.traded TO app_login WITH GRANT OPTION;
