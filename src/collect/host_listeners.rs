@@ -101,8 +101,13 @@ fn rows(view: &HostView) -> Result<(Vec<Row>, BTreeSet<Lack>), Lack> {
     let holders = view.answer("listeners");
     let processes = holders.map(|answer| holding(&answer.output)).unwrap_or_default();
     let tree = tree(view);
+    let listeners: Vec<Listener> = answer.output.lines().filter_map(listener).collect();
+    // Both commands saw the same network when they have a socket in common.
+    let same_network = listeners
+        .iter()
+        .any(|listener| processes.contains_key(&listener.inode));
     let (mut rows, mut lacks) = (Vec::new(), BTreeSet::new());
-    for listener in answer.output.lines().filter_map(listener) {
+    for listener in listeners {
         let servers_port = listener.port.to_string() == port;
         let holders_of = processes.get(&listener.inode).filter(|pids| !pids.is_empty());
         let own_account = view.server_uid() == Some(listener.uid.as_str());
@@ -112,6 +117,8 @@ fn rows(view: &HostView) -> Result<(Vec<Row>, BTreeSet<Lack>), Lack> {
                 None => continue,
             },
             None if own_account && servers_port => (view.postmaster().map(str::to_owned), None),
+            // It was closed between the two commands.
+            None if same_network && !processes.contains_key(&listener.inode) => continue,
             None if own_account => {
                 let lack = holders.map_or_else(|| Lack::unasked("listening sockets"), Lack::of);
                 let need = lack.need.clone();

@@ -73,7 +73,7 @@ impl Collector for HostProcesses {
             (&searches.environments, "password_in_environment"),
             (&searches.uris, "password_in_environment"),
         ] {
-            lacking.extend(search.lacking(column));
+            lacking.extend(search.lacking(column, view.fact("host", "uid") == Some("0")));
         }
         if view.of("processes").all(|answer| answer.output.is_empty()) {
             lacking.push(Requirement {
@@ -186,10 +186,21 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn lacking(&self, column: &str) -> Option<Requirement> {
+    fn lacking(&self, column: &str, as_root: bool) -> Option<Requirement> {
         let lacks = self.failed || !self.refused.is_empty();
         let columns = vec![column.to_owned()];
         lacks.then(|| match self.answer {
+            // Root of a container may not look into processes of others either.
+            Some(answer) if as_root && !self.failed => Requirement {
+                need: format!(
+                    "the capability SYS_PTRACE on the host for the command `{}`, which was refused {} processes",
+                    answer.name,
+                    self.refused.len()
+                ),
+                remedy: "run pgdossier as root of the host itself, outside of containers".to_owned(),
+                held: false,
+                columns,
+            },
             Some(answer) => Requirement {
                 columns,
                 ..Lack::of(answer).requirement()

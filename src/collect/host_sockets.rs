@@ -207,7 +207,8 @@ fn in_file_system(view: &HostView, entries: &Entries<'_>, socket: &Socket) -> Re
         "directory_mode": format!("{:04o}", directory.mode),
         "directory_owner": directory.owner, "directory_group": directory.group,
         "directory_owner_is_trusted": entries.is_trusted(&directory.uid),
-        "directory_others_write": directory.allows(0o002),
+        // Whoever cannot come to the directory cannot write there either.
+        "directory_others_write": directory.allows(0o003) && entries.others_reach(folder) != Some(false),
         "replaceable": entries.replaceable(&target),
         "everybody": who == "everybody",
         "who_may_connect": who,
