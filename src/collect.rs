@@ -13,6 +13,13 @@ mod finish;
 mod gather;
 mod hba;
 mod host;
+mod host_account;
+mod host_files;
+mod host_listeners;
+mod host_packages;
+mod host_processes;
+mod host_sockets;
+mod host_storage;
 mod identity;
 mod mask;
 mod object_privileges;
@@ -53,6 +60,13 @@ pub const COLLECTORS: &[&dyn Collector] = &[
     &attestation::Attestations,
     &certificate::Certificates,
     &hba::Hba,
+    &host_account::HostAccount,
+    &host_files::HostFiles,
+    &host_listeners::HostListeners,
+    &host_packages::HostPackages,
+    &host_processes::HostProcesses,
+    &host_sockets::HostSockets,
+    &host_storage::HostStorage,
     &object_privileges::ObjectPrivileges,
     &password_verifiers::PasswordVerifiers,
     &role_reach::RoleReach,
@@ -282,8 +296,10 @@ pub use password_verifiers::KIND as VERIFIER_KIND;
 /// Every privilege that some control of the catalog needs, on any version.
 pub fn needs(catalog: &Catalog) -> std::collections::BTreeSet<Need> {
     let requests = catalog.controls.iter().flat_map(|control| &control.evidence);
+    let requests = requests.filter_map(|request| Some((collector(&request.collector)?, &request.arguments)));
+    let looks = requests.clone().any(|(collector, _)| collector.reads_host());
+    let host = host::needs().into_iter().filter(|_| looks);
     requests
-        .filter_map(|request| Some((collector(&request.collector)?, &request.arguments)))
         .flat_map(|(collector, arguments)| {
             [13, 16].into_iter().flat_map(move |major| {
                 let server = ServerIdentity::of_version(major);
@@ -295,5 +311,6 @@ pub fn needs(catalog: &Catalog) -> std::collections::BTreeSet<Need> {
             })
         })
         .flat_map(|question| question.needs.into_iter().map(|(need, _)| need))
+        .chain(host)
         .collect()
 }

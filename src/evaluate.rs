@@ -1,6 +1,6 @@
 //! Judges evidence: a pure function of rows. No input or output, no clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::thread;
 
@@ -155,9 +155,17 @@ fn examine(control: &Control, evidence: &Evidence, parameters: &Map<String, Valu
         Ok(expect) => expect,
         Err(error) => return not_evaluated(format!("`expect` failed: {error}")),
     };
-    let (mut examined, mut exceptions) = (0, Vec::new());
+    let (mut examined, mut exceptions, mut unseen) = (0, Vec::new(), BTreeSet::new());
     for (index, row) in evidence.table.rows.iter().enumerate() {
-        match filter.as_mut().map_or(Ok(true), |filter| filter.holds(row)) {
+        let wanted = filter.as_mut().map_or(Ok(true), |filter| filter.holds(row));
+        // A row that says that it could not be seen is neither good nor bad.
+        if let Some(need) = row.get("unseen").and_then(Value::as_str) {
+            if !matches!(wanted, Ok(false)) {
+                unseen.insert(need);
+            }
+            continue;
+        }
+        match wanted {
             Ok(true) => {}
             Ok(false) => continue,
             Err(error) => return not_evaluated(format!("`where` failed on row {}: {error}", index + 1)),
@@ -180,12 +188,28 @@ fn examine(control: &Control, evidence: &Evidence, parameters: &Map<String, Valu
                 .unwrap_or_else(|_| Value::Object(row.clone()).to_string()),
         })
         .collect();
-    conclude(control, evidence, examined, exceptions)
+    conclude(control, evidence, examined, exceptions, &unseen)
 }
 
-fn conclude(control: &Control, evidence: &Evidence, examined: usize, exceptions: Vec<Exception>) -> Verdict {
+fn conclude(
+    control: &Control,
+    evidence: &Evidence,
+    examined: usize,
+    exceptions: Vec<Exception>,
+    unseen: &BTreeSet<&str>,
+) -> Verdict {
     let used = control.columns_used(&evidence.table.columns);
-    let lacking: Vec<_> = evidence.provenance.visibility.missing_for(&used).collect();
+    let visibility = &evidence.provenance.visibility;
+    let mut lacking: Vec<_> = visibility.missing_for(&used).collect();
+    let of_rows = visibility
+        .requirements
+        .iter()
+        .filter(|requirement| unseen.contains(requirement.need.as_str()));
+    for requirement in of_rows {
+        if !lacking.contains(&requirement) {
+            lacking.push(requirement);
+        }
+    }
     let missing = lacking
         .iter()
         .map(|requirement| requirement.remedy.clone())
@@ -214,7 +238,12 @@ fn conclude(control: &Control, evidence: &Evidence, examined: usize, exceptions:
         );
         return verdict(Status::NotSatisfied, reason, exceptions);
     }
-    if !needs.is_empty() {
+    if !needs.is_empty() || !unseen.is_empty() {
+        let needs = if needs.is_empty() {
+            unseen.iter().copied().collect::<Vec<_>>().join("; ")
+        } else {
+            needs
+        };
         return verdict(
             Status::NotEvaluated,
             format!("not everything could be seen: {needs} missing"),

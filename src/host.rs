@@ -2,8 +2,10 @@
 
 mod access;
 mod command;
+mod commands;
 mod session;
 
 pub use access::{HostAccess, RawHostAccess};
-pub use command::{COMMANDS, Command, Invocation, Parameters, command};
+pub use command::{Command, Invocation, Parameters, command};
+pub use commands::COMMANDS;
 pub use session::{Answer, HostError, HostSession};

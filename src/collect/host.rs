@@ -1,5 +1,7 @@
 //! What host collectors share: what the server tells of its files and processes, and commands run on its host.
 
+mod entry;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -7,9 +9,11 @@ use tokio_postgres::Client;
 
 use super::mask::mask;
 use super::{Collector, Limits, session};
-use crate::evidence::{Query, Requirement, Row, Table, sha256_hex};
+use crate::evidence::{Need, Query, Requirement, Row, Table, sha256_hex};
 use crate::host::{Answer, HostAccess, HostSession, Invocation};
 use crate::target::Transport;
+
+pub(super) use entry::{Entries, Entry, Lack, Looked, look_at};
 
 /// The raw table of what the server tells of itself: columns `kind`, `name`, `value`.
 pub(super) const SERVER: &str = "server";
@@ -33,6 +37,19 @@ UNION ALL SELECT 'process', 'age', floor(extract(epoch FROM clock_timestamp() - 
 UNION ALL SELECT 'process', 'version', current_setting('server_version_num')
 UNION ALL SELECT 'control', 'now', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
 ORDER BY 1, 2";
+/// What a role needs besides to be told everything.
+pub(super) fn needs() -> [Need; 5] {
+    let select = |view: &str| Need::Select(format!("pg_catalog.{view}"));
+    let execute = |function: &str| Need::Execute(format!("pg_catalog.{function}()"));
+    [
+        Need::Member("pg_read_all_settings".to_owned()),
+        select("pg_file_settings"),
+        execute("pg_show_all_file_settings"),
+        execute("pg_config"),
+        execute("pg_hba_file_rules"),
+    ]
+}
+
 const CONFIGURATION_FILES: &str = "SELECT DISTINCT 'configuration-file' AS kind, sourcefile AS name,
        NULL::text AS value FROM pg_file_settings ORDER BY 2";
 const HBA_FILES: &str = "SELECT DISTINCT 'hba-file' AS kind, file_name AS name, NULL::text AS value
@@ -82,6 +99,7 @@ impl Answered {
             "must be root",
             "need to be root",
             "you need to be",
+            "may not view",
             "sudo:",
         ]
         .iter()
@@ -91,7 +109,7 @@ impl Answered {
     /// What is missing for this command's complete answer, and the one line that allows it.
     pub fn requirement(&self, columns: Vec<String>) -> Requirement {
         Requirement {
-            need: format!("root on the host for `{}`", self.command),
+            need: format!("root on the host for the command `{}`", self.name),
             remedy: format!(
                 "run pgdossier as root there, or add what `pgdossier commands --sudoers` prints for `{}` and set `sudo: true`",
                 self.name

@@ -1,5 +1,7 @@
 //! The fixed set of commands: everything that is ever run on a host.
 
+use super::commands::COMMANDS;
+
 /// A command of the fixed set. All of them only read.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Command {
@@ -24,7 +26,7 @@ impl Command {
             .words
             .iter()
             .map(|word| {
-                if word.contains("{}") {
+                if word.contains("{}") && self.parameters != Parameters::None {
                     (*word).to_owned()
                 } else {
                     quoted(word)
@@ -38,7 +40,7 @@ impl Command {
     /// further option in.
     pub fn sudo_rule(&self) -> String {
         let pattern = match self.parameters {
-            Parameters::None => "",
+            Parameters::None => "\\{\\}",
             Parameters::Paths => "/[^ ]+( /[^ ]+)*",
             Parameters::Process => "[0-9]+",
             Parameters::Name => "[A-Za-z0-9._+:@~][A-Za-z0-9._+:@~-]*",
@@ -78,7 +80,7 @@ pub enum Parameters {
     Paths,
     /// One process.
     Process,
-    /// The name of an account or a package, told by an earlier command.
+    /// The name or number of an account, a group or a package, told by an earlier command.
     Name,
 }
 
@@ -93,59 +95,6 @@ impl Parameters {
         }
     }
 }
-
-const FIND_FORMAT: &str = r"%y\t%m\t%U\t%u\t%G\t%g\t%l\t%p\0";
-
-/// Everything that is ever run on a host, by name.
-pub const COMMANDS: &[Command] = &[
-    Command {
-        name: "id",
-        words: &["id", "-u"],
-        parameters: Parameters::None,
-        root: false,
-        path: "/usr/bin/id",
-        purpose: "who the commands run as",
-    },
-    Command {
-        name: "hostname",
-        words: &["uname", "-n"],
-        parameters: Parameters::None,
-        root: false,
-        path: "/usr/bin/uname",
-        purpose: "the host's name",
-    },
-    Command {
-        name: "process",
-        words: &[
-            "ps",
-            "-ww",
-            "-o",
-            "pid=,ppid=,uid=,euser:64=,etimes=,comm=",
-            "-p",
-            "{}",
-        ],
-        parameters: Parameters::Process,
-        root: false,
-        path: "/usr/bin/ps",
-        purpose: "that the server's processes run on this host, and as whom",
-    },
-    Command {
-        name: "entries",
-        words: &["find", "{}", "-maxdepth", "0", "-printf", FIND_FORMAT],
-        parameters: Parameters::Paths,
-        root: true,
-        path: "/usr/bin/find",
-        purpose: "type, mode, owner, group and link target of files",
-    },
-    Command {
-        name: "listing",
-        words: &["find", "{}", "-maxdepth", "1", "-printf", FIND_FORMAT],
-        parameters: Parameters::Paths,
-        root: true,
-        path: "/usr/bin/find",
-        purpose: "the same, of a directory and what lies directly in it",
-    },
-];
 
 /// The command with this name; a name that is not in the set is a mistake in the program.
 pub fn command(name: &str) -> Option<&'static Command> {
@@ -182,6 +131,9 @@ impl Invocation {
             Parameters::Process => matches!(&*self.parameters, [pid] if is_process(pid)),
             Parameters::Name => matches!(&*self.parameters, [name] if is_name(name)),
         };
+        if command.parameters == Parameters::None {
+            return fits.then(|| command.words.iter().map(|word| (*word).to_owned()).collect());
+        }
         fits.then(|| {
             let mut words = Vec::new();
             for word in command.words {
