@@ -11,6 +11,7 @@ mod documents;
 mod gather;
 mod hba;
 mod host;
+mod host_firewall;
 mod identity;
 mod mask;
 mod password_verifiers;
@@ -43,6 +44,7 @@ pub const COLLECTORS: &[&dyn Collector] = &[
     &attestation::Attestations,
     &certificate::Certificates,
     &hba::Hba,
+    &host_firewall::HostFirewall,
     &password_verifiers::PasswordVerifiers,
     &settings::Settings,
     &sql::Sql,
@@ -100,6 +102,20 @@ pub trait Collector: Sync {
     /// Other evidence that it compares with, by name. Each is that of a collector without arguments.
     fn inputs(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// The columns that follow from other evidence, and cannot be believed where that is incomplete; all when empty.
+    fn compared_columns(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What a comparison lacks, where that shows only in the other evidence.
+    fn lacking_in_inputs(
+        &self,
+        _raw: &BTreeMap<String, Table>,
+        _inputs: &BTreeMap<String, Evidence>,
+    ) -> Vec<Requirement> {
+        Vec::new()
     }
 
     /// What a complete answer lacks, where that shows only in what was found on a host or a network.
