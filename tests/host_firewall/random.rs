@@ -102,24 +102,27 @@ fn sets(dice: &mut Dice, family: &str, text: &mut String) -> Vec<(String, &'stat
 
 fn rules(dice: &mut Dice, family: &str, chains: usize, sets: &[(String, &'static str)], text: &mut String) {
     for _ in 0..=dice.roll(4) {
-        for _ in 0..dice.roll(3) {
-            text.push_str(&test(dice, family, sets));
-            text.push(' ');
+        // One rule is about one family, and about TCP or UDP.
+        let six = family == "ip6" || family == "inet" && dice.roll(2) == 0;
+        let mut tests: Vec<String> = (0..dice.roll(3)).map(|_| test(dice, six, sets)).collect();
+        if tests.iter().any(|test| test.starts_with("udp")) {
+            tests.retain(|test| !test.contains("tcp"));
         }
-        text.push_str(&action(dice, family, chains));
+        tests.push(action(dice, six, chains));
+        text.push_str(&tests.join(" "));
         text.push('\n');
     }
 }
 
-fn test(dice: &mut Dice, family: &str, sets: &[(String, &'static str)]) -> String {
-    let six = family == "ip6" || family == "inet" && dice.roll(2) == 0;
+fn test(dice: &mut Dice, six: bool, sets: &[(String, &'static str)]) -> String {
     let (field, list) = if six { ("ip6", V6) } else { ("ip", V4) };
     let not = dice.pick(&["", "", "!= "]);
     match dice.roll(12) {
         0 | 1 => format!("{field} saddr {not}{}", dice.pick(list)),
         2 => format!("{field} saddr {not}{{ {} }}", dice.some(list).join(", ")),
-        3 if !sets.is_empty() => {
-            let (name, field) = &sets[dice.roll(sets.len())];
+        3 if sets.iter().any(|(_, of)| *of == field) => {
+            let own: Vec<_> = sets.iter().filter(|(_, of)| *of == field).collect();
+            let (name, _) = own[dice.roll(own.len())];
             format!("{field} saddr {not}@{name}")
         }
         4 | 5 => format!("tcp dport {not}{}", dice.pick(PORTS)),
@@ -162,7 +165,7 @@ fn test(dice: &mut Dice, family: &str, sets: &[(String, &'static str)]) -> Strin
     }
 }
 
-fn action(dice: &mut Dice, family: &str, chains: usize) -> String {
+fn action(dice: &mut Dice, six: bool, chains: usize) -> String {
     let to = |dice: &mut Dice| format!("c{}", dice.roll(chains));
     match dice.roll(10) {
         0..=2 => "accept".to_owned(),
@@ -170,7 +173,6 @@ fn action(dice: &mut Dice, family: &str, chains: usize) -> String {
         5 => "counter return".to_owned(),
         6 | 7 if chains > 0 => format!("{} {}", dice.pick(&["jump", "goto"]), to(dice)),
         8 => {
-            let six = family == "ip6" || family == "inet" && dice.roll(2) == 0;
             let (field, list) = if six { ("ip6", V6) } else { ("ip", V4) };
             let last = if chains > 0 {
                 format!("jump {}", to(dice))

@@ -185,7 +185,7 @@ pub const RULESETS: &[Ruleset] = &[
         "table inet a { chain p { type filter hook prerouting priority -300; policy accept;\n ip saddr 10.77.0.9 drop\n } }\n\
          table netdev n { chain g { type filter hook ingress device \"in0\" priority 0; policy accept;\n\
          ip saddr 192.0.2.0/24 drop\n ip6 saddr 2001:db8:2::/48 drop\n } }",
-        Reached(&[
+        Perhaps(&[
             "10.77.0.2",
             "172.16.5.5",
             "198.51.100.7",

@@ -149,6 +149,10 @@ fn passes(table: &Table, base: &Base, packet: &Packet) -> Passes {
     if base.hook != Hook::Ingress {
         return Passes::Surely;
     }
+    // nft 1.0.6 does not tell the interfaces of such a chain.
+    if base.devices.is_empty() {
+        return Passes::Perhaps;
+    }
     match &packet.interface {
         Some(interface) if base.devices.contains(interface) => Passes::Surely,
         Some(_) if !base.devices.iter().any(|device| packet.beneath.contains(device)) => Passes::Never,
@@ -465,7 +469,9 @@ impl Walk<'_> {
             Subject::Interface => Value::Interface,
             Subject::State if self.untracked => Value::Known(vec![8, 64]),
             Subject::State => Value::Known(vec![8]),
-            Subject::Status | Subject::Direction | Subject::PacketType => Value::Known(vec![0]),
+            Subject::Status | Subject::Direction | Subject::PacketType | Subject::Extension => {
+                Value::Known(vec![0])
+            }
             Subject::Mark { .. } if self.marked => Value::Unknown,
             Subject::Mark { .. } => Value::Known(vec![0]),
             // A first packet, with or without the offer of congestion notification.

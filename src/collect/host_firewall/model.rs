@@ -197,6 +197,8 @@ pub(super) enum Subject {
     PacketType,
     /// Whether answers would leave by the interface that the packet came in by (1), as those to genuine senders do.
     WayBack,
+    /// Whether an extension header is there (1).
+    Extension,
     /// What such a packet does not have; a rule about it never matches.
     Foreign,
     /// What cannot be known beforehand.

@@ -72,11 +72,13 @@ pub(super) fn step(option: &Option<'_>, family: Family) -> std::option::Option<S
     match option.name {
         // Modules say nothing by themselves, their options do; these ask without an option, or ask what is not known.
         "-m" | "--match" => match value {
-            "socket" | "osf" | "bpf" | "u32" | "time" | "statistic" | "ipvs" | "policy" | "ah" | "esp"
-            | "frag" | "rt" | "hbh" | "dst" | "ipv6header" | "eui64" | "cluster" | "connlabel" | "nfacct"
-            | "cgroup" | "helper" | "ecn" | "realm" | "rateest" => {
-                Some(Step::Unknown(format!("the match {value}")))
+            // A plain packet has none of these headers, so that no rule about one matches.
+            "rt" | "hbh" | "dst" | "frag" | "ah" | "esp" | "mh" => {
+                Some(Step::Test(Test::one(Subject::Foreign, vec![Span::Any], false)))
             }
+            "socket" | "osf" | "bpf" | "u32" | "time" | "statistic" | "ipvs" | "policy" | "ipv6header"
+            | "eui64" | "cluster" | "connlabel" | "nfacct" | "cgroup" | "helper" | "ecn" | "realm"
+            | "rateest" => Some(Step::Unknown(format!("the match {value}"))),
             _ => None,
         },
         "--comment" | "--icmp-type" | "--icmpv6-type" | "-4" | "-6" => None,

@@ -43,6 +43,8 @@ fn subject(expression: &Value) -> Subject {
             ("ip6 saddr", "original") => Subject::Source(Family::V6),
             _ => unknown(),
         },
+        "exthdr" if body.get("field").is_none() => Subject::Extension,
+        "exthdr" => Subject::Foreign,
         "fib" => fib(body).unwrap_or_else(unknown),
         "&" => match body.as_array().map(Vec::as_slice) {
             Some([inner, mask]) => masked(subject(inner), mask).unwrap_or_else(unknown),
