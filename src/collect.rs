@@ -15,6 +15,7 @@ mod hba;
 mod host;
 mod host_account;
 mod host_files;
+mod host_firewall;
 mod host_listeners;
 mod host_packages;
 mod host_processes;
@@ -62,6 +63,7 @@ pub const COLLECTORS: &[&dyn Collector] = &[
     &hba::Hba,
     &host_account::HostAccount,
     &host_files::HostFiles,
+    &host_firewall::HostFirewall,
     &host_listeners::HostListeners,
     &host_packages::HostPackages,
     &host_processes::HostProcesses,
@@ -135,6 +137,20 @@ pub trait Collector: Sync {
     /// Other evidence that it compares with, by name. Each is that of a collector without arguments.
     fn inputs(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    /// The columns that follow from other evidence, and cannot be believed where that is incomplete; all when empty.
+    fn compared_columns(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// What a comparison lacks, where that shows only in the other evidence.
+    fn lacking_in_inputs(
+        &self,
+        _raw: &BTreeMap<String, Table>,
+        _inputs: &BTreeMap<String, Evidence>,
+    ) -> Vec<Requirement> {
+        Vec::new()
     }
 
     /// What a complete answer lacks, where that shows only in what was found on a host or a network.

@@ -33,6 +33,8 @@ pub(super) fn finish(
         inputs,
     };
     answer.requirements.extend(planned.collector.lacking(&answer.raw));
+    let beside = planned.collector.lacking_in_inputs(&answer.raw, inputs);
+    answer.requirements.extend(beside);
     let compared = compared(planned.collector, inputs, &mut answer.requirements);
     let visibility = Visibility::new(answer.requirements);
     let columns = planned
@@ -113,6 +115,7 @@ fn compared(
     requirements: &mut Vec<Requirement>,
 ) -> Vec<Input> {
     let mut cited = Vec::new();
+    let columns = || super::names(collector.compared_columns());
     for name in collector.inputs() {
         let Some(input) = evidence.get(*name) else {
             continue;
@@ -126,7 +129,7 @@ fn compared(
                 need: format!("the evidence `{name}` ({failure})"),
                 remedy: format!("see why `{name}` could not be collected"),
                 held: false,
-                columns: Vec::new(),
+                columns: columns(),
             });
         }
         for missing in input
@@ -138,7 +141,7 @@ fn compared(
         {
             if !requirements.iter().any(|known| known.need == missing.need) {
                 requirements.push(Requirement {
-                    columns: Vec::new(),
+                    columns: columns(),
                     ..missing.clone()
                 });
             }
