@@ -47,6 +47,7 @@ pub const COLLECTORS: &[&dyn Collector] = &[
     &hba::Hba,
     &password_verifiers::PasswordVerifiers,
     &settings::Settings,
+    &settings::files::SettingsFiles,
     &sql::Sql,
 ];
 
