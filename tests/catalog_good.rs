@@ -51,3 +51,13 @@ fn on_postgresql_13() {
 fn on_a_server_without_tcp() {
     nothing_good_is_raised("silent", 17);
 }
+
+#[test]
+fn on_a_strict_server() {
+    nothing_good_is_raised("strict", 18);
+}
+
+#[test]
+fn on_a_packaged_server() {
+    nothing_good_is_raised("debian", catalog::DEBIAN);
+}
