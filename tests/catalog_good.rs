@@ -20,7 +20,7 @@ fn nothing_good_is_raised(server: &str, major: u32) {
         .collect();
     let cluster = catalog::start(major, &[], &here);
     let workspace = Workspace::new();
-    let assessed = workspace.assessed(&cluster.conninfo("postgres"));
+    let assessed = catalog::assessed(&workspace, &cluster);
     let mut raised = Vec::new();
     for block in here {
         let control = block.one("never").unwrap();

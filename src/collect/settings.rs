@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use self::value::{items, normalised, number, says_the_same};
-use super::mask::{MASK, is_secret_setting};
+use super::mask::{MASK, is_secret_setting, masked_column};
 use super::{Asked, Collector, Deriving, Question, names, no_arguments};
 use crate::control::{Catalog, Scope};
 use crate::evidence::{Need, Row, Table};
@@ -48,8 +48,6 @@ const RUNNING: &[&str] = &[
     "pending_restart",
 ];
 
-const FILES: &str = "SELECT seqno, name, setting, sourcefile, sourceline, applied, error
-  FROM pg_file_settings ORDER BY seqno";
 const FILE_COLUMNS: &[&str] = &[
     "seqno",
     "name",
@@ -85,20 +83,31 @@ impl Collector for Settings {
             Question {
                 table: "running".to_owned(),
                 scope: Scope::Cluster,
-                sql: "SELECT name, setting, unit, vartype, context, source, boot_val, reset_val, pending_restart
-  FROM pg_settings ORDER BY name"
-                    .to_owned(),
+                sql: format!(
+                    "SELECT name, {}, unit, vartype, context, source,
+       {}, {}, pending_restart
+  FROM pg_settings ORDER BY name",
+                    masked_column("setting"),
+                    masked_column("boot_val"),
+                    masked_column("reset_val")
+                ),
                 columns: names(RUNNING),
                 needs: vec![(Need::Member("pg_read_all_settings".to_owned()), Vec::new())],
             },
             Question {
                 table: "files".to_owned(),
                 scope: Scope::Cluster,
-                sql: FILES.to_owned(),
+                sql: files_query(),
                 columns: names(FILE_COLUMNS),
                 needs: vec![
-                    (Need::Select("pg_catalog.pg_file_settings".to_owned()), files.clone()),
-                    (Need::Execute("pg_catalog.pg_show_all_file_settings()".to_owned()), files),
+                    (
+                        Need::Select("pg_catalog.pg_file_settings".to_owned()),
+                        files.clone(),
+                    ),
+                    (
+                        Need::Execute("pg_catalog.pg_show_all_file_settings()".to_owned()),
+                        files,
+                    ),
                 ],
             },
             Question {
@@ -141,6 +150,15 @@ impl Collector for Settings {
             rows,
         })
     }
+}
+
+/// Every line of the configuration files that sets something or cannot be read.
+fn files_query() -> String {
+    format!(
+        "SELECT seqno, name, {}, sourcefile, sourceline, applied, error
+  FROM pg_file_settings ORDER BY seqno",
+        masked_column("setting")
+    )
 }
 
 /// An entry of `ALTER ROLE … SET` or `ALTER DATABASE … SET`.
@@ -273,14 +291,10 @@ fn setting(row: &Row, configured: Option<&Row>, overrides: &[Override]) -> Row {
 fn values(value: Option<&str>, unit: Option<&str>, vartype: &str, overrides: &[Override]) -> Vec<String> {
     let mut values: Vec<String> = value.map(str::to_owned).into_iter().collect();
     for entry in overrides {
-        let given = match vartype {
-            "enum" => entry.value.trim().to_owned(),
-            _ => normalised(&entry.value, unit, vartype),
-        };
-        if !values
-            .iter()
-            .any(|known| *known == given || vartype == "enum" && known.eq_ignore_ascii_case(&given))
-        {
+        let given = normalised(&entry.value, unit, vartype);
+        let same =
+            |known: &String| *known == given || vartype == "enum" && known.eq_ignore_ascii_case(&given);
+        if !values.iter().any(same) {
             values.push(given);
         }
     }

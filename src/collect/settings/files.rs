@@ -45,7 +45,7 @@ impl Collector for SettingsFiles {
             Question {
                 table: "files".to_owned(),
                 scope: Scope::Cluster,
-                sql: super::FILES.to_owned(),
+                sql: super::files_query(),
                 columns: names(super::FILE_COLUMNS),
                 needs: vec![
                     (Need::Select("pg_catalog.pg_file_settings".to_owned()), Vec::new()),
