@@ -10,7 +10,7 @@ mod catalog;
 mod support;
 
 use catalog::{Block, blocks_in};
-use support::Workspace;
+use support::{Assessed, Workspace};
 
 fn nothing_good_is_raised(server: &str, major: u32) {
     let all = blocks_in("good", "never");
@@ -20,7 +20,13 @@ fn nothing_good_is_raised(server: &str, major: u32) {
         .collect();
     let cluster = catalog::start(major, &[], &here);
     let workspace = Workspace::new();
-    let assessed = catalog::assessed(&workspace, &cluster);
+    let assessed = Assessed::new(
+        workspace
+            .assess()
+            .args(["--profile", "strict", &cluster.conninfo("postgres")])
+            .output()
+            .unwrap(),
+    );
     let mut raised = Vec::new();
     for block in here {
         let control = block.one("never").unwrap();
@@ -55,9 +61,4 @@ fn on_a_server_without_tcp() {
 #[test]
 fn on_a_strict_server() {
     nothing_good_is_raised("strict", 18);
-}
-
-#[test]
-fn on_a_packaged_server() {
-    nothing_good_is_raised("debian", catalog::DEBIAN);
 }

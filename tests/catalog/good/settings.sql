@@ -1,5 +1,5 @@
 -- What is in order with settings, configuration files, client authentication and the server's own state: as in server.sql.
--- Further servers: strict (18), debian (the system's PostgreSQL 15, with pgaudit, LDAP and Kerberos).
+-- A further server: strict (18).
 
 -- never: log-file-mode
 
@@ -279,10 +279,6 @@
 CREATE SCHEMA extensions;
 CREATE EXTENSION hstore SCHEMA extensions;
 
--- never: alter-system-refused
--- server: strict
--- setting: allow_alter_system = off
-
 -- never: temp-files-limited
 -- server: strict
 -- setting: temp_file_limit = 10GB
@@ -400,42 +396,3 @@ SELECT pg_create_physical_replication_slot('new', true);
 
 -- never: version-latest-minor
 -- server: strict
-
--- never: pgaudit-loaded
--- server: debian
--- hba: local all postgres trust
--- setting: shared_preload_libraries = pgaudit
--- setting: pgaudit.log = ddl, role, write
-
--- never: pgaudit-classes
--- server: debian
-CREATE ROLE fully_audited NOLOGIN;
-ALTER ROLE fully_audited SET pgaudit.log = 'all, -misc';
-
--- never: pgaudit-options
--- server: debian
-
--- never: defence-settings-known
--- server: debian
-
--- never: libraries-approved
--- server: debian
-
--- never: hba-ldap-encrypted
--- server: debian
--- hba: host app alice 10.24.0.0/16 ldap ldapserver=ldap.example.org ldapprefix="cn=" ldaptls=1
--- hba: host app bob 10.24.0.0/16 ldap ldapurl="ldaps://ldap.example.org/dc=example"
-
--- never: hba-gss-realm
--- server: debian
--- hba: host app alice 10.25.0.0/16 gss include_realm=0 krb_realm=EXAMPLE.ORG
--- hba: host app bob 10.25.0.0/16 gss
-
--- never: hba-no-errors
--- server: debian
-
--- never: configured-values-run
--- server: debian
-
--- never: ident-no-superuser
--- server: debian
