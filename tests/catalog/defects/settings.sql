@@ -32,6 +32,7 @@
 
 -- control: log-error-verbosity
 -- expect: log_error_verbosity = default, terse for role tersely
+-- also: setting-overrides-keep-defences
 CREATE ROLE tersely NOLOGIN;
 ALTER ROLE tersely SET log_error_verbosity = terse;
 
@@ -70,6 +71,7 @@ ALTER ROLE traced IN DATABASE postgres SET debug_print_plan = on;
 -- control: log-parameters-withheld
 -- expect: log_parameter_max_length_on_error = 0, 1kB for every role in database told
 CREATE DATABASE told;
+REVOKE ALL ON DATABASE told FROM PUBLIC;
 ALTER DATABASE told SET log_parameter_max_length_on_error = '1kB';
 
 -- control: client-messages-no-debug
@@ -111,6 +113,7 @@ ALTER ROLE told_all SET client_min_messages = debug1;
 -- control: tls-groups-strong
 -- expect: ssl_ecdh_curve = secp192k1
 -- server: 13
+-- login: superuser
 -- setting: ssl_ecdh_curve = secp192k1
 
 -- control: tls-groups-strong
@@ -160,9 +163,16 @@ CREATE SERVER served FOREIGN DATA WRAPPER postgres_fdw OPTIONS (service 'elsewhe
 -- hba: hostssl app alice 10.20.0.0/16 radius radiusservers=127.0.0.1 radiussecrets=hunter2
 
 -- control: hba-no-catch-all-patterns
--- expect: hostssl app /^.*$ 10.23.0.0/16 scram-sha-256
+-- expect: hostssl /^.*$ alice 10.23.0.0/16 scram-sha-256
 -- server: 18
--- hba: hostssl app /^.*$ 10.23.0.0/16 scram-sha-256
+-- hba: hostssl /^.*$ alice 10.23.0.0/16 scram-sha-256
+
+-- Superusers are among everybody.
+-- control: hba-no-catch-all-patterns
+-- expect: hostssl app /.+ 10.23.0.0/16 scram-sha-256
+-- also: hba-no-superuser-remote
+-- server: 16
+-- hba: hostssl app /.+ 10.23.0.0/16 scram-sha-256
 
 -- control: hba-oauth-mapped
 -- expect: oauth leaves the mapping to the validator
@@ -213,6 +223,7 @@ ALTER ROLE cheap SET scram_iterations = 1;
 
 -- control: triggers-fire
 -- expect: session_replication_role = origin, replica for role untriggered
+-- also: setting-overrides-keep-defences
 CREATE ROLE untriggered NOLOGIN;
 ALTER ROLE untriggered SET session_replication_role = replica;
 
@@ -277,6 +288,7 @@ DO $$ BEGIN EXECUTE format('COPY (SELECT %L) TO PROGRAM %L (FORMAT csv)', 'work_
 
 -- control: configured-values-run
 -- expect: log_lock_waits is off, and
+-- also: no-alter-system
 -- server: 18
 -- setting: log_lock_waits = off
 ALTER SYSTEM SET log_lock_waits = on;
@@ -343,6 +355,7 @@ CHECKPOINT;
 -- expect: database half_dropped is invalid
 -- server: 18
 CREATE DATABASE half_dropped;
+REVOKE ALL ON DATABASE half_dropped FROM PUBLIC;
 UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'half_dropped';
 
 -- control: template1-empty
