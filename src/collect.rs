@@ -74,6 +74,7 @@ pub const COLLECTORS: &[&dyn Collector] = &[
     &role_reach::RoleReach,
     &row_security::RowSecurity,
     &settings::Settings,
+    &settings::files::SettingsFiles,
     &sql::Sql,
     &tls_certificate::TlsCertificate,
     &tls_ciphers::TlsCiphers,

@@ -25,12 +25,14 @@ use pgdossier::profile::Profile;
 /// Profiles that the server in order is judged by. Blocks are judged by the first, unless they name another.
 const PROFILES: &[&str] = &["baseline", "strict"];
 
-/// What is so of these servers whatever their configuration.
+/// What is so of these servers whatever their configuration: they have no pgaudit.
 fn unavoidable(major: u32) -> &'static [&'static str] {
     match major {
         // Past its end of life.
-        13 | 14 => &["version-supported"],
-        _ => &[],
+        13 | 14 => &["pgaudit-loaded", "version-supported"],
+        // Behind what packages carry.
+        15 => &["pgaudit-loaded", "version-latest-minor"],
+        _ => &["pgaudit-loaded"],
     }
 }
 

@@ -10,7 +10,7 @@ mod catalog;
 mod support;
 
 use catalog::{Block, blocks_in};
-use support::Workspace;
+use support::{Assessed, Workspace};
 
 fn nothing_good_is_raised(server: &str, major: u32) {
     let all = blocks_in("good", "never");
@@ -20,7 +20,13 @@ fn nothing_good_is_raised(server: &str, major: u32) {
         .collect();
     let cluster = catalog::start(major, &[], &here);
     let workspace = Workspace::new();
-    let assessed = workspace.assessed(&cluster.conninfo("postgres"));
+    let assessed = Assessed::new(
+        workspace
+            .assess()
+            .args(["--profile", "strict", &cluster.conninfo("postgres")])
+            .output()
+            .unwrap(),
+    );
     let mut raised = Vec::new();
     for block in here {
         let control = block.one("never").unwrap();
@@ -50,4 +56,9 @@ fn on_postgresql_13() {
 #[test]
 fn on_a_server_without_tcp() {
     nothing_good_is_raised("silent", 17);
+}
+
+#[test]
+fn on_a_strict_server() {
+    nothing_good_is_raised("strict", 18);
 }

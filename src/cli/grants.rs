@@ -29,6 +29,23 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     Ok(Exit::Good)
 }
 
+/// Views that some supported version lacks, and their functions.
+const SINCE_15: [&str; 2] = [
+    "pg_catalog.pg_ident_file_mappings",
+    "pg_catalog.pg_ident_file_mappings()",
+];
+
+/// The statement that gives what is needed; nothing where this version of the server has no such thing.
+fn grant(need: &Need, role: &str) -> String {
+    match need {
+        Need::Select(object) | Need::Execute(object) if SINCE_15.contains(&object.as_str()) => format!(
+            "DO $$ BEGIN IF pg_catalog.current_setting('server_version_num')::int >= 150000 THEN {} END IF; END $$;",
+            need.grant(role)
+        ),
+        _ => need.grant(role),
+    }
+}
+
 /// The script. Run it as a superuser in the database that assessments connect to.
 pub(super) fn script(catalog: &Catalog, role: &str) -> String {
     let quoted = sql_identifier(role);
@@ -50,7 +67,7 @@ pub(super) fn script(catalog: &Catalog, role: &str) -> String {
         needs
             .iter()
             .filter(|need| **need != authid)
-            .map(|need| need.grant(&quoted)),
+            .map(|need| grant(need, &quoted)),
     );
     lines.push("-- Every database that allows connections is looked into.".to_owned());
     lines.push(format!(

@@ -31,23 +31,32 @@ pub(super) fn mask(text: &str) -> String {
         .into_owned()
 }
 
+/// What shows by a setting's name that its whole value is a secret.
+const SECRET_WORDS: [&str; 8] = [
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "private_key",
+    "passphrase",
+];
+
 /// Whether a setting's whole value is a secret, by its name. Only names that extensions chose: the server's own names
 /// that hold such words (`password_encryption`, `ssl_key_file`) are no secrets.
 pub(super) fn is_secret_setting(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name.contains('.')
-        && [
-            "password",
-            "passwd",
-            "secret",
-            "token",
-            "apikey",
-            "api_key",
-            "private_key",
-            "passphrase",
-        ]
-        .iter()
-        .any(|word| name.contains(word))
+    name.contains('.') && SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+/// A column of settings in SQL, masked by the server itself where [`is_secret_setting`] holds for the column `name`:
+/// what a row's other cells tell to be secret must not come here at all.
+pub(super) fn masked_column(column: &str) -> String {
+    let words = SECRET_WORDS.join("|");
+    format!(
+        "CASE WHEN {column} IS NOT NULL AND name LIKE '%.%' AND name ~* '({words})' THEN '{MASK}' ELSE {column} END AS {column}"
+    )
 }
 
 /// Whether looking closer may pay: most text holds none of these words. This runs on every text of every row, so it

@@ -1,10 +1,14 @@
 //! `settings`: every setting as it runs, as it is configured, and as roles and databases override it.
 
-use std::collections::BTreeMap;
+pub(super) mod files;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::mask::{MASK, is_secret_setting};
+use self::value::{items, normalised, number, says_the_same};
+use super::mask::{MASK, is_secret_setting, masked_column};
 use super::{Asked, Collector, Deriving, Question, names, no_arguments};
 use crate::control::{Catalog, Scope};
 use crate::evidence::{Need, Row, Table};
@@ -27,6 +31,9 @@ const COLUMNS: &[&str] = &[
     "in_effect",
     "pending_restart",
     "overrides",
+    "values",
+    "items",
+    "alter_system",
 ];
 
 const RUNNING: &[&str] = &[
@@ -41,13 +48,23 @@ const RUNNING: &[&str] = &[
     "pending_restart",
 ];
 
+const FILE_COLUMNS: &[&str] = &[
+    "seqno",
+    "name",
+    "setting",
+    "sourcefile",
+    "sourceline",
+    "applied",
+    "error",
+];
+
 impl Collector for Settings {
     fn name(&self) -> &'static str {
         "settings"
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn columns(&self, arguments: &Value, _catalog: &Catalog) -> Result<Vec<String>, String> {
@@ -55,27 +72,42 @@ impl Collector for Settings {
     }
 
     fn questions(&self, _arguments: &Value, _catalog: &Catalog, _asked: &Asked<'_>) -> Vec<Question> {
-        let files = names(&["configured", "configured_file", "configured_line", "in_effect"]);
+        let files = names(&[
+            "configured",
+            "configured_file",
+            "configured_line",
+            "in_effect",
+            "alter_system",
+        ]);
         vec![
             Question {
                 table: "running".to_owned(),
                 scope: Scope::Cluster,
-                sql: "SELECT name, setting, unit, vartype, context, source, boot_val, reset_val, pending_restart
-  FROM pg_settings ORDER BY name"
-                    .to_owned(),
+                sql: format!(
+                    "SELECT name, {}, unit, vartype, context, source,
+       {}, {}, pending_restart
+  FROM pg_settings ORDER BY name",
+                    masked_column("setting"),
+                    masked_column("boot_val"),
+                    masked_column("reset_val")
+                ),
                 columns: names(RUNNING),
                 needs: vec![(Need::Member("pg_read_all_settings".to_owned()), Vec::new())],
             },
             Question {
                 table: "files".to_owned(),
                 scope: Scope::Cluster,
-                sql: "SELECT seqno, name, setting, sourcefile, sourceline, applied, error
-  FROM pg_file_settings ORDER BY seqno"
-                    .to_owned(),
-                columns: names(&["seqno", "name", "setting", "sourcefile", "sourceline", "applied", "error"]),
+                sql: files_query(),
+                columns: names(FILE_COLUMNS),
                 needs: vec![
-                    (Need::Select("pg_catalog.pg_file_settings".to_owned()), files.clone()),
-                    (Need::Execute("pg_catalog.pg_show_all_file_settings()".to_owned()), files),
+                    (
+                        Need::Select("pg_catalog.pg_file_settings".to_owned()),
+                        files.clone(),
+                    ),
+                    (
+                        Need::Execute("pg_catalog.pg_show_all_file_settings()".to_owned()),
+                        files,
+                    ),
                 ],
             },
             Question {
@@ -98,7 +130,8 @@ impl Collector for Settings {
 
     fn derive(&self, raw: &BTreeMap<String, Table>, _context: &Deriving<'_>) -> Result<Table, String> {
         let running = raw.get("running").ok_or("the settings gave no answer")?;
-        let configured = last_configured(raw.get("files"));
+        let configured = last_configured(raw.get("files"), |_| true);
+        let by_sql = last_configured(raw.get("files"), by_alter_system);
         let overrides = overrides(raw.get("overrides"));
         let rows = running
             .rows
@@ -106,7 +139,10 @@ impl Collector for Settings {
             .map(|row| {
                 let name = text(row, "name").unwrap_or_default();
                 let overrides = overrides.get(name.as_str()).cloned().unwrap_or_default();
-                setting(row, configured.get(name.as_str()).copied(), &overrides)
+                let mut row = setting(row, configured.get(name.as_str()).copied(), &overrides);
+                let by_sql = by_sql.get(name.as_str()).and_then(|entry| text(entry, "setting"));
+                row.insert("alter_system".to_owned(), shown(&name, by_sql));
+                row
             })
             .collect();
         Ok(Table {
@@ -116,10 +152,20 @@ impl Collector for Settings {
     }
 }
 
+/// Every line of the configuration files that sets something or cannot be read.
+fn files_query() -> String {
+    format!(
+        "SELECT seqno, name, {}, sourcefile, sourceline, applied, error
+  FROM pg_file_settings ORDER BY seqno",
+        masked_column("setting")
+    )
+}
+
 /// An entry of `ALTER ROLE … SET` or `ALTER DATABASE … SET`.
 #[derive(Clone)]
 struct Override {
     shown: Value,
+    value: String,
     ours: bool,
 }
 
@@ -127,13 +173,26 @@ fn text(row: &Row, column: &str) -> Option<String> {
     row.get(column)?.as_str().map(str::to_owned)
 }
 
-/// The entry of the files that counts for each setting: the last one.
-fn last_configured(files: Option<&Table>) -> BTreeMap<&str, &Row> {
+/// The entry that counts for each setting, among those of the files that are asked for: the last one.
+fn last_configured(files: Option<&Table>, which: fn(&Row) -> bool) -> BTreeMap<&str, &Row> {
     files
         .into_iter()
         .flat_map(|table| &table.rows)
+        .filter(|row| which(row))
         .filter_map(|row| Some((row.get("name")?.as_str()?, row)))
         .collect()
+}
+
+/// Whether a line of the files was written by ALTER SYSTEM.
+fn by_alter_system(entry: &Row) -> bool {
+    text(entry, "sourcefile").is_some_and(|file| file.ends_with("postgresql.auto.conf"))
+}
+
+fn shown(name: &str, value: Option<String>) -> Value {
+    match value {
+        Some(_) if is_secret_setting(name) => json!(MASK),
+        value => json!(value),
+    }
 }
 
 fn overrides(table: Option<&Table>) -> BTreeMap<String, Vec<Override>> {
@@ -146,6 +205,7 @@ fn overrides(table: Option<&Table>) -> BTreeMap<String, Vec<Override>> {
         let value = if is_secret_setting(name) { MASK } else { value };
         overrides.entry(name.to_lowercase()).or_default().push(Override {
             shown: json!({"role": row.get("role"), "database": row.get("database"), "value": value}),
+            value: value.to_owned(),
             ours: row.get("ours") == Some(&Value::Bool(true)),
         });
     }
@@ -154,7 +214,6 @@ fn overrides(table: Option<&Table>) -> BTreeMap<String, Vec<Override>> {
 
 fn setting(row: &Row, configured: Option<&Row>, overrides: &[Override]) -> Row {
     let name = text(row, "name").unwrap_or_default();
-    let secret = is_secret_setting(&name);
     let unit = text(row, "unit");
     let vartype = text(row, "vartype").unwrap_or_default();
     let in_file = configured.and_then(|file| text(file, "setting"));
@@ -173,17 +232,19 @@ fn setting(row: &Row, configured: Option<&Row>, overrides: &[Override]) -> Row {
         text(row, "setting")
     };
     let in_effect = match (&in_file, &value) {
-        (Some(file), Some(value)) => Value::Bool(normalised(file, unit.as_deref(), &vartype) == *value),
+        (Some(file), Some(value)) => json!(says_the_same(&name, file, value, unit.as_deref(), &vartype)),
         _ => Value::Null,
     };
     let number = value
         .as_deref()
         .filter(|_| vartype == "integer" || vartype == "real")
         .map(number);
-    let shown = |value: Option<String>| match value {
-        Some(_) if secret => json!(MASK),
-        value => json!(value),
-    };
+    let values = values(value.as_deref(), unit.as_deref(), &vartype, overrides);
+    let elements: BTreeSet<&str> = values
+        .iter()
+        .filter(|_| vartype == "string" && !is_secret_setting(&name))
+        .flat_map(|value| items(value))
+        .collect();
     let file = |column: &str| {
         configured
             .and_then(|file| file.get(column))
@@ -193,14 +254,14 @@ fn setting(row: &Row, configured: Option<&Row>, overrides: &[Override]) -> Row {
     let mut out = Row::new();
     for (column, cell) in [
         ("name", json!(name)),
-        ("value", shown(value)),
+        ("value", shown(&name, value)),
         ("number", number.unwrap_or_default()),
         ("unit", json!(unit)),
         ("vartype", json!(vartype)),
         ("context", row.get("context").cloned().unwrap_or_default()),
         ("source", json!(source)),
-        ("default", shown(text(row, "boot_val"))),
-        ("configured", shown(in_file)),
+        ("default", shown(&name, text(row, "boot_val"))),
+        ("configured", shown(&name, in_file)),
         ("configured_file", file("sourcefile")),
         ("configured_line", file("sourceline")),
         ("in_effect", in_effect),
@@ -212,106 +273,37 @@ fn setting(row: &Row, configured: Option<&Row>, overrides: &[Override]) -> Row {
             "overrides",
             overrides.iter().map(|entry| entry.shown.clone()).collect(),
         ),
+        (
+            "values",
+            values
+                .iter()
+                .map(|value| shown(&name, Some(value.clone())))
+                .collect(),
+        ),
+        ("items", json!(elements)),
     ] {
         out.insert(column.to_owned(), cell);
     }
     out
 }
 
-fn number(text: &str) -> Value {
-    text.parse::<i64>()
-        .map(Value::from)
-        .or_else(|_| text.parse::<f64>().map(Value::from))
-        .unwrap_or_default()
-}
-
-/// A configured value as `pg_settings` shows it: booleans as on/off, numbers in the setting's unit.
-fn normalised(value: &str, unit: Option<&str>, vartype: &str) -> String {
-    match vartype {
-        "bool" => match value.to_ascii_lowercase().as_str() {
-            "on" | "true" | "tru" | "tr" | "t" | "yes" | "ye" | "y" | "1" => "on".to_owned(),
-            "off" | "of" | "false" | "fals" | "fal" | "fa" | "f" | "no" | "n" | "0" => "off".to_owned(),
-            _ => value.to_owned(),
-        },
-        "enum" => value.to_ascii_lowercase(),
-        "integer" | "real" => in_unit(value, unit).unwrap_or_else(|| value.to_owned()),
-        _ => value.to_owned(),
-    }
-}
-
-/// A number with a unit, expressed in `unit`, as the server rounds it.
-fn in_unit(value: &str, unit: Option<&str>) -> Option<String> {
-    let value = value.trim();
-    let hexadecimal = value.starts_with("0x");
-    let end = value
-        .find(|c: char| {
-            !(c.is_ascii_digit() || "+-.".contains(c) || hexadecimal && (c == 'x' || c.is_ascii_hexdigit()))
-        })
-        .unwrap_or(value.len());
-    let (digits, suffix) = value.split_at_checked(end)?;
-    let number = match digits.strip_prefix("0x") {
-        Some(hex) => i64::from_str_radix(hex, 16).ok()? as f64,
-        None if digits.len() > 1 && digits.starts_with('0') && digits.chars().all(|c| c.is_digit(8)) => {
-            i64::from_str_radix(digits, 8).ok()? as f64
+/// Every value that some session starts with: the server's own first, then what roles and databases are given.
+fn values(value: Option<&str>, unit: Option<&str>, vartype: &str, overrides: &[Override]) -> Vec<String> {
+    let mut values: Vec<String> = value.map(str::to_owned).into_iter().collect();
+    for entry in overrides {
+        let given = normalised(&entry.value, unit, vartype);
+        let same =
+            |known: &String| *known == given || vartype == "enum" && known.eq_ignore_ascii_case(&given);
+        if !values.iter().any(same) {
+            values.push(given);
         }
-        None => digits.parse::<f64>().ok()?,
-    };
-    let factor = match (suffix.trim(), unit) {
-        ("", _) => 1.0,
-        (suffix, Some(unit)) => scale(suffix)? / scale(unit)?,
-        _ => return None,
-    };
-    let scaled = number * factor;
-    Some(if scaled.fract() == 0.0 || unit.is_some() && factor != 1.0 {
-        format!("{}", scaled.round() as i64)
-    } else {
-        format!("{scaled}")
-    })
-}
-
-/// A unit in bytes or in microseconds. `8kB` and the like are the server's own block-sized units.
-fn scale(unit: &str) -> Option<f64> {
-    let count: String = unit.chars().take_while(char::is_ascii_digit).collect();
-    let base = match unit.strip_prefix(count.as_str())? {
-        "B" => 1.0,
-        "kB" => 1024.0,
-        "MB" => 1024.0 * 1024.0,
-        "GB" => 1024.0 * 1024.0 * 1024.0,
-        "TB" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
-        "us" => 1.0,
-        "ms" => 1e3,
-        "s" => 1e6,
-        "min" => 60e6,
-        "h" => 3_600e6,
-        "d" => 86_400e6,
-        _ => return None,
-    };
-    Some(count.parse::<f64>().unwrap_or(1.0) * base)
+    }
+    values
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn configured_values_are_compared_in_the_servers_units() {
-        for (configured, unit, vartype, running) in [
-            ("1min", Some("s"), "integer", "60"),
-            ("5min", Some("ms"), "integer", "300000"),
-            ("128MB", Some("8kB"), "integer", "16384"),
-            ("1d", Some("min"), "integer", "1440"),
-            ("0.5s", Some("ms"), "integer", "500"),
-            ("0600", None, "integer", "384"),
-            ("0x1F", None, "integer", "31"),
-            ("0.9", None, "real", "0.9"),
-            ("-1", Some("kB"), "integer", "-1"),
-            ("yes", None, "bool", "on"),
-            ("SCRAM-SHA-256", None, "enum", "scram-sha-256"),
-            ("Abc", None, "string", "Abc"),
-        ] {
-            assert_eq!(normalised(configured, unit, vartype), running, "{configured}");
-        }
-    }
 
     fn row(source: &str, setting: &str, reset: &str) -> Row {
         json!({"name": "log_statement", "setting": setting, "unit": null, "vartype": "enum", "context": "superuser",
@@ -326,6 +318,7 @@ mod tests {
         let file = json!({"name": "log_statement", "setting": "ddl", "sourcefile": "/f", "sourceline": 3});
         let ours = [Override {
             shown: json!({"role": "auditor", "database": null, "value": "all"}),
+            value: "all".to_owned(),
             ours: true,
         }];
         let derived = setting(&row("user", "all", "all"), file.as_object(), &ours);
@@ -334,6 +327,7 @@ mod tests {
             derived.get("overrides"),
             Some(&json!([{"role": "auditor", "database": null, "value": "all"}]))
         );
+        assert_eq!(derived.get("values"), Some(&json!(["ddl", "all"])));
         let derived = setting(&row("session", "none", "ddl"), None, &[]);
         assert_eq!(derived.get("value"), Some(&json!("ddl")));
     }

@@ -136,6 +136,11 @@ pub(crate) fn bin_dir(major: u32) -> PathBuf {
 
 /// A PostgreSQL server of this major version that has everything the blocks say.
 pub(crate) fn start(major: u32, initdb: &[&str], blocks: &[&Block]) -> Cluster {
+    start_in(bin_dir(major), initdb, blocks)
+}
+
+/// The same, of the programs in this folder.
+pub(crate) fn start_in(bin_dir: PathBuf, initdb: &[&str], blocks: &[&Block]) -> Cluster {
     let said = |name: &str| -> Vec<&str> { blocks.iter().flat_map(|block| block.all(name)).collect() };
     let mut settings = BTreeMap::new();
     for line in said("setting") {
@@ -144,7 +149,7 @@ pub(crate) fn start(major: u32, initdb: &[&str], blocks: &[&Block]) -> Cluster {
         assert!(before.is_none(), "{name} is set twice");
     }
     let cluster = Cluster::start(ClusterOptions {
-        bin_dir: Some(bin_dir(major)),
+        bin_dir: Some(bin_dir),
         settings: settings.into_iter().collect(),
         hba: Some(said("hba").join("\n") + "\n"),
         files: certificate(),

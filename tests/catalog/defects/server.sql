@@ -150,7 +150,7 @@ GRANT staff TO postgres;
 
 -- Nothing limits attempts, where something should.
 -- control: failed-logins-delayed
--- expect: shared_preload_libraries = nothing
+-- expect: shared_preload_libraries = passwordcheck
 -- parameter: failed-logins-delayed required = true
 
 -- control: login-roles-have-password
@@ -486,6 +486,7 @@ CREATE EXTENSION hstore VERSION '1.7';
 
 -- control: no-alter-system
 -- expect: work_mem = 8MB is set in
+-- also: configured-values-run
 ALTER SYSTEM SET work_mem = '8MB';
 
 -- control: no-pending-restart
