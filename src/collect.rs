@@ -31,6 +31,7 @@ mod role_reach;
 mod row_security;
 mod session;
 mod settings;
+mod settings_files;
 mod sql;
 mod surroundings;
 mod tls_certificate;
@@ -74,7 +75,7 @@ pub const COLLECTORS: &[&dyn Collector] = &[
     &role_reach::RoleReach,
     &row_security::RowSecurity,
     &settings::Settings,
-    &settings::files::SettingsFiles,
+    &settings_files::SettingsFiles,
     &sql::Sql,
     &tls_certificate::TlsCertificate,
     &tls_ciphers::TlsCiphers,

@@ -1,6 +1,5 @@
 //! `settings`: every setting as it runs, as it is configured, and as roles and databases override it.
 
-pub(super) mod files;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,7 +47,7 @@ const RUNNING: &[&str] = &[
     "pending_restart",
 ];
 
-const FILE_COLUMNS: &[&str] = &[
+pub(super) const FILE_COLUMNS: &[&str] = &[
     "seqno",
     "name",
     "setting",
@@ -153,7 +152,7 @@ impl Collector for Settings {
 }
 
 /// Every line of the configuration files that sets something or cannot be read.
-fn files_query() -> String {
+pub(super) fn files_query() -> String {
     format!(
         "SELECT seqno, name, {}, sourcefile, sourceline, applied, error
   FROM pg_file_settings ORDER BY seqno",
@@ -169,12 +168,12 @@ struct Override {
     ours: bool,
 }
 
-fn text(row: &Row, column: &str) -> Option<String> {
+pub(super) fn text(row: &Row, column: &str) -> Option<String> {
     row.get(column)?.as_str().map(str::to_owned)
 }
 
 /// The entry that counts for each setting, among those of the files that are asked for: the last one.
-fn last_configured(files: Option<&Table>, which: fn(&Row) -> bool) -> BTreeMap<&str, &Row> {
+pub(super) fn last_configured(files: Option<&Table>, which: fn(&Row) -> bool) -> BTreeMap<&str, &Row> {
     files
         .into_iter()
         .flat_map(|table| &table.rows)
@@ -184,11 +183,11 @@ fn last_configured(files: Option<&Table>, which: fn(&Row) -> bool) -> BTreeMap<&
 }
 
 /// Whether a line of the files was written by ALTER SYSTEM.
-fn by_alter_system(entry: &Row) -> bool {
+pub(super) fn by_alter_system(entry: &Row) -> bool {
     text(entry, "sourcefile").is_some_and(|file| file.ends_with("postgresql.auto.conf"))
 }
 
-fn shown(name: &str, value: Option<String>) -> Value {
+pub(super) fn shown(name: &str, value: Option<String>) -> Value {
     match value {
         Some(_) if is_secret_setting(name) => json!(MASK),
         value => json!(value),

@@ -69,10 +69,8 @@ ALTER ROLE traced IN DATABASE postgres SET debug_print_plan = on;
 -- setting: log_parameter_max_length_on_error = -1
 
 -- control: log-parameters-withheld
--- expect: log_parameter_max_length_on_error = 0, 1kB for every role in database told
-CREATE DATABASE told;
-REVOKE ALL ON DATABASE told FROM PUBLIC;
-ALTER DATABASE told SET log_parameter_max_length_on_error = '1kB';
+-- expect: log_parameter_max_length_on_error = 0, 1kB for every role in database app
+ALTER DATABASE app SET log_parameter_max_length_on_error = '1kB';
 
 -- control: client-messages-no-debug
 -- expect: client_min_messages = notice, debug1 for role told_all

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{by_alter_system, shown, text};
-use crate::collect::{Asked, Collector, Deriving, Question, names, no_arguments};
+use super::settings::{FILE_COLUMNS, by_alter_system, files_query, last_configured, shown, text};
+use super::{Asked, Collector, Deriving, Question, names, no_arguments};
 use crate::control::{Catalog, Scope};
 use crate::evidence::{Need, Row, Table};
 
 /// The collector.
-pub(in crate::collect) struct SettingsFiles;
+pub(super) struct SettingsFiles;
 
 const COLUMNS: &[&str] = &[
     "number",
@@ -45,8 +45,8 @@ impl Collector for SettingsFiles {
             Question {
                 table: "files".to_owned(),
                 scope: Scope::Cluster,
-                sql: super::files_query(),
-                columns: names(super::FILE_COLUMNS),
+                sql: files_query(),
+                columns: names(FILE_COLUMNS),
                 needs: vec![
                     (Need::Select("pg_catalog.pg_file_settings".to_owned()), Vec::new()),
                     (
@@ -78,7 +78,7 @@ impl Collector for SettingsFiles {
             .iter()
             .filter_map(|row| Some((text(row, "name")?.to_lowercase(), row.get("pending_restart")?)))
             .collect();
-        let last = super::last_configured(Some(files), |_| true);
+        let last = last_configured(Some(files), |_| true);
         let rows = files.rows.iter().map(|row| line(row, &last, &known)).collect();
         Ok(Table {
             columns: names(COLUMNS),
@@ -158,7 +158,7 @@ mod tests {
                 .iter()
                 .map(|row| (text(row, "name").unwrap(), row.get("pending_restart").unwrap()))
                 .collect();
-            let last = super::super::last_configured(Some(&files), |_| true);
+            let last = last_configured(Some(&files), |_| true);
             files.rows.iter().map(|row| line(row, &last, &known)).collect()
         };
         assert_eq!(rows[0]["outranked_by"], json!("/d/postgresql.auto.conf:2"));
