@@ -259,7 +259,9 @@ impl Roles {
                 continue;
             }
             if at == hub {
-                for (role, _) in self.all.iter().enumerate().filter(|(_, role)| role.createrole) {
+                // A superuser has all of it anyway: the way to one is told as such.
+                let makers = self.all.iter().enumerate();
+                for (role, _) in makers.filter(|(_, role)| role.createrole && !role.superuser) {
                     search.reach(state(role, Hold::Become), at, Step::ToCreaterole, distance, 0);
                 }
                 continue;

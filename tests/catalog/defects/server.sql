@@ -178,13 +178,6 @@ CREATE ROLE climber NOLOGIN;
 GRANT postgres TO climbers;
 GRANT climbers TO climber;
 
--- With the ADMIN option alone a role gives itself the rest, and others too.
--- control: superuser-not-reachable
--- expect: giver can become superuser
--- also: membership-admin-option
-CREATE ROLE giver NOLOGIN;
-GRANT postgres TO giver WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;
-
 -- control: superuser-not-reachable
 -- expect: heir can become superuser
 CREATE ROLE heir NOLOGIN;
@@ -318,6 +311,7 @@ REVOKE EXECUTE ON FUNCTION sales.unfixed() FROM PUBLIC;
 -- control: definer-search-path
 -- expect: sales.fixed_badly(a integer) of postgres has the search path public, pg_temp, and others may create in public
 -- also: schemas-not-public-create
+-- also: superuser-search-path-closed
 -- database: app
 GRANT CREATE ON SCHEMA public TO PUBLIC;
 CREATE FUNCTION sales.fixed_badly(a int) RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS 'SELECT 1';
@@ -332,6 +326,7 @@ CREATE FUNCTION sales.for_all() RETURNS int LANGUAGE sql SECURITY DEFINER SET se
 -- expect: app: language unheld of postgres is untrusted
 -- database: app
 CREATE FUNCTION unheld_call() RETURNS language_handler LANGUAGE c AS '$libdir/plpgsql', 'plpgsql_call_handler';
+REVOKE EXECUTE ON FUNCTION unheld_call FROM PUBLIC;
 CREATE LANGUAGE unheld HANDLER unheld_call;
 
 -- control: schemas-not-public-create
@@ -342,6 +337,7 @@ GRANT CREATE ON SCHEMA sales TO PUBLIC;
 -- What every server before 15 has in every new database.
 -- control: schemas-not-public-create
 -- expect: postgres: PUBLIC may create in schema public
+-- also: superuser-search-path-closed
 -- server: 13
 GRANT CREATE ON SCHEMA public TO PUBLIC;
 
@@ -396,8 +392,10 @@ ALTER TABLE sales.forgotten ENABLE ROW LEVEL SECURITY;
 -- database: app
 ALTER TABLE sales.customers DISABLE ROW LEVEL SECURITY;
 
+-- An owner that is filtered or not is one that logs in.
 -- control: rls-forced-on-owner
 -- expect: app: sales.customers is not filtered for its owner app_login
+-- also: owners-cannot-log-in
 -- database: app
 ALTER TABLE sales.customers NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE sales.customers OWNER TO app_login;

@@ -103,9 +103,11 @@ ALTER ROLE told_all SET client_min_messages = debug1;
 -- profile: strict
 -- setting: tcp_keepalives_idle = 0
 
+-- What comes of it is judged by the other one.
 -- control: tls-server-preference
 -- expect: ssl_prefer_server_ciphers = off
 -- server: 18
+-- also: tls-server-order
 -- setting: ssl_prefer_server_ciphers = off
 
 -- control: tls-groups-strong

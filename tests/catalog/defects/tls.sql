@@ -12,6 +12,8 @@
 -- expect: TLSv1.2 TLS_ECDH_anon_WITH_AES_256_CBC_SHA
 -- setting: ssl_ciphers = ECDHE+AESGCM:AECDH-AES256-SHA:@SECLEVEL=0
 
+-- What is configured is judged by the other one.
 -- control: tls-server-order
 -- expect: leaves the choice to the client with TLSv1.2
+-- also: tls-server-preference
 -- setting: ssl_prefer_server_ciphers = off

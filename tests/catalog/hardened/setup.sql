@@ -1,7 +1,7 @@
 -- What an application of its own needs, and nothing more. `\connect` ends a database's part.
 ALTER ROLE postgres PASSWORD 'of the tests';
 CREATE ROLE app_owner NOLOGIN;
-CREATE ROLE app_login LOGIN PASSWORD 'of the application';
+CREATE ROLE app_login LOGIN CONNECTION LIMIT 50 PASSWORD 'of the application';
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 CREATE DATABASE app OWNER app_owner;
 REVOKE ALL ON DATABASE app FROM PUBLIC;
