@@ -1,8 +1,14 @@
 //! `host-firewall` against real rules of the kernel: a server in a network namespace of its own, and clients in another
 //! one that really try to connect from several addresses, IPv4 and IPv6.
 //!
-//! Each outer test makes the namespaces and runs its inner part, an ignored test, within the server's one.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, unreachable_pub)] // a test may stop on the first surprise
+//! Each test makes the namespaces and runs itself once more within the server's one, where it does its work.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    unreachable_pub
+)] // a test may stop on the first surprise
 
 mod support;
 
@@ -16,45 +22,45 @@ mod rulesets;
 use lab::{Inside, run_inside};
 use rulesets::{Expected, RULESETS};
 
-/// Answers the lab's requests to connect, in the clients' namespace.
-#[test]
-#[ignore = "runs in the clients' network namespace"]
-fn clients() {
-    lab::serve_clients();
-}
-
 #[test]
 fn what_the_collector_says_is_what_the_kernel_does() {
-    run_inside("inside::fixed_rulesets");
+    run_inside(
+        "what_the_collector_says_is_what_the_kernel_does",
+        inside::fixed_rulesets,
+    );
 }
 
 #[test]
 fn random_rules_are_decided_as_the_kernel_decides_them() {
-    run_inside("inside::random_rulesets");
+    run_inside(
+        "random_rules_are_decided_as_the_kernel_decides_them",
+        inside::random_rulesets,
+    );
 }
 
 #[test]
 fn each_control_raises_its_exception_and_only_then() {
-    run_inside("inside::controls");
+    run_inside(
+        "each_control_raises_its_exception_and_only_then",
+        inside::controls,
+    );
 }
 
 #[test]
 fn without_rights_or_programs_nothing_is_concluded() {
-    run_inside("inside::unseen");
+    run_inside("without_rights_or_programs_nothing_is_concluded", inside::unseen);
 }
 
 #[test]
 fn ufw_is_read_from_the_kernel() {
-    run_inside("inside::ufw");
+    run_inside("ufw_is_read_from_the_kernel", inside::ufw);
 }
 
 mod inside {
     use super::*;
 
     /// For each ruleset: the decision for each source is what a connection attempt shows, and it is a decision.
-    #[test]
-    #[ignore = "runs in the server's network namespace"]
-    fn fixed_rulesets() {
+    pub fn fixed_rulesets() {
         let Some(mut inside) = Inside::enter("*", lab::OPEN_HBA) else {
             return;
         };
@@ -90,9 +96,7 @@ mod inside {
         assert!(problems.is_empty(), "{}", problems.join("\n"));
     }
 
-    #[test]
-    #[ignore = "runs in the server's network namespace"]
-    fn random_rulesets() {
+    pub fn random_rulesets() {
         let Some(mut inside) = Inside::enter("*", lab::OPEN_HBA) else {
             return;
         };
@@ -131,9 +135,7 @@ mod inside {
         assert!(decided * 10 >= loaded * 8, "{decided} of {loaded} are decided");
     }
 
-    #[test]
-    #[ignore = "runs in the server's network namespace"]
-    fn controls() {
+    pub fn controls() {
         let hba = "local all all trust\nhost all all 10.77.0.0/24 scram-sha-256\nhost all all fd77::/64 scram-sha-256\n";
         let Some(mut inside) = Inside::enter("*", hba) else {
             return;
@@ -213,9 +215,7 @@ mod inside {
     }
 
     /// Rules that cannot be read are never taken for none.
-    #[test]
-    #[ignore = "runs in the server's network namespace"]
-    fn unseen() {
+    pub fn unseen() {
         let Some(mut inside) = Inside::enter("*", lab::OPEN_HBA) else {
             return;
         };
@@ -247,9 +247,7 @@ mod inside {
         );
     }
 
-    #[test]
-    #[ignore = "runs in the server's network namespace"]
-    fn ufw() {
+    pub fn ufw() {
         let Some(mut inside) = Inside::enter("*", lab::OPEN_HBA) else {
             return;
         };

@@ -15,6 +15,9 @@ pub(super) struct Network {
     routes: BTreeMap<(Family, String), Ranges>,
 }
 
+/// Routes of a table, with their interface, by the length of their prefix.
+type ByLength = BTreeMap<u32, Vec<(Ranges, String)>>;
+
 #[derive(Debug)]
 pub(super) struct Interface {
     pub(super) name: String,
@@ -45,7 +48,7 @@ impl Network {
 
     /// Of each table, the longest route that fits.
     fn take_routes(&mut self, family: Family, routes: &[Value]) {
-        let mut tables: BTreeMap<&str, BTreeMap<u32, Vec<(Ranges, String)>>> = BTreeMap::new();
+        let mut tables: BTreeMap<&str, ByLength> = BTreeMap::new();
         for route in routes {
             let table = route.get("table").and_then(Value::as_str).unwrap_or("main");
             let Some((length, range)) = destination(family, route) else {

@@ -216,7 +216,6 @@ impl Seen {
         let mut links = spaces
             .into_iter()
             .flat_map(|answer| answer.output.split('\0'))
-            .filter_map(|entry| entry.split('\t').nth(6))
             .filter(|link| link.starts_with("net:"));
         match (links.next(), links.next()) {
             (Some(server), Some(own)) if server != own => self.missing.push(lacking(
