@@ -106,11 +106,8 @@ impl Ranges {
         ranges.retain(|(first, last)| first <= last);
         ranges.sort_unstable();
         let mut joined: Vec<(u128, u128)> = Vec::with_capacity(ranges.len());
-        for (first, last) in ranges {
-            match joined.last_mut() {
-                Some((_, end)) if first <= end.saturating_add(1) => *end = (*end).max(last),
-                _ => joined.push((first, last)),
-            }
+        for range in ranges {
+            join(&mut joined, range);
         }
         Self(joined)
     }
@@ -131,10 +128,22 @@ impl Ranges {
     }
 
     pub(super) fn union(&self, other: &Self) -> Self {
-        if other.is_empty() {
-            return self.clone();
+        if self.is_empty() {
+            return other.clone();
         }
-        Self::new(self.0.iter().chain(&other.0).copied().collect())
+        let (mut left, mut right) = (self.0.iter().peekable(), other.0.iter().peekable());
+        let mut joined = Vec::with_capacity(self.0.len() + other.0.len());
+        loop {
+            let next = match (left.peek(), right.peek()) {
+                (Some(one), Some(two)) if one <= two => left.next(),
+                (_, Some(_)) => right.next(),
+                (Some(_), None) => left.next(),
+                (None, None) => return Self(joined),
+            };
+            if let Some(range) = next {
+                join(&mut joined, *range);
+            }
+        }
     }
 
     pub(super) fn intersection(&self, other: &Self) -> Self {
@@ -214,6 +223,14 @@ impl Ranges {
             }
         }
         found
+    }
+}
+
+/// Adds a range that begins no earlier than those before it.
+fn join(joined: &mut Vec<(u128, u128)>, (first, last): (u128, u128)) {
+    match joined.last_mut() {
+        Some((_, end)) if first <= end.saturating_add(1) => *end = (*end).max(last),
+        _ => joined.push((first, last)),
     }
 }
 
