@@ -177,3 +177,9 @@ CREATE POLICY own ON forced_on_all USING (tenant = current_user);
 -- BYPASSRLS without the right to read.
 -- never: rls-bypassed-by-approved
 CREATE ROLE past_nothing LOGIN PASSWORD 'a password' CONNECTION LIMIT 5 BYPASSRLS;
+
+-- Default privileges are about a role, and no object of it.
+-- never: owners-cannot-log-in
+-- about: gives_later
+CREATE ROLE gives_later LOGIN PASSWORD 'a password' CONNECTION LIMIT 5;
+ALTER DEFAULT PRIVILEGES FOR ROLE gives_later GRANT SELECT ON TABLES TO pg_monitor;
