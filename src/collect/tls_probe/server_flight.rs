@@ -82,7 +82,10 @@ impl Flight {
             let understood = match kind {
                 2 if self.hello.is_none() => self.take_hello(&mut body),
                 11 => self.take_certificates(&mut body),
-                12 => Some(self.take_key_exchange(&mut body)),
+                12 => {
+                    self.take_key_exchange(&mut body);
+                    Some(())
+                }
                 14 => {
                     self.done = true;
                     Some(())
