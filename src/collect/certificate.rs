@@ -165,10 +165,10 @@ impl Aspect {
 fn aspects(raw: &Row, context: &Deriving<'_>) -> Vec<Row> {
     let today = Day::of(context.as_of);
     let mut row = raw.clone();
+    add_state(&mut row, today);
     for column in ["control", "valid_from", "bridge_letter"] {
         row.remove(column);
     }
-    add_state(&mut row, today);
     let signature_faults = add_signatures(&mut row);
     let noted = list(raw, "exceptions_noted")
         .map(|one| json!(value_text(one, "noted")))

@@ -264,10 +264,12 @@ fn table(lines: &[Line]) -> String {
             .map(|id| format!("{id} "))
             .unwrap_or_default();
         let optional = if line.mandatory { "" } else { " (where it applies)" };
-        text.push_str(&format!(
-            "  {:<13} {:<34} {name}{until}{by}{signed}{optional}\n",
+        let said = format!(
+            "  {:<13} {:<34} {name}{until}{by}{signed}{optional}",
             line.state, line.control
-        ));
+        );
+        text.push_str(said.trim_end());
+        text.push('\n');
         for fault in &line.faults {
             text.push_str(&format!("                {fault}\n"));
         }
