@@ -258,7 +258,6 @@ pub struct Attested {
     /// What is known of the signatures of each statement.
     pub signatures: BTreeMap<String, Vec<SignatureFact>>,
     answering: BTreeMap<String, Vec<String>>,
-    successors: BTreeMap<String, Vec<String>>,
 }
 
 impl Attested {
@@ -274,20 +273,13 @@ impl Attested {
             files,
             ..Self::default()
         };
-        let (mut answering, mut successors) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
+        let mut answering = BTreeMap::<_, Vec<_>>::new();
         for (id, statement) in attested.statements() {
             for control in statement.controls() {
                 answering.entry(control.clone()).or_default().push(id.to_owned());
             }
-            if let Some(earlier) = statement.supersedes() {
-                successors
-                    .entry(earlier.to_owned())
-                    .or_default()
-                    .push(id.to_owned());
-            }
         }
         attested.answering = answering;
-        attested.successors = successors;
         attested
     }
 
@@ -321,25 +313,43 @@ impl Attested {
             .filter(move |(_, statement)| statement.is_about(subject))
     }
 
-    /// The first day on which another statement about the same control and target takes the place of this one, and
-    /// which does: directly, or by taking the place of one that does.
-    pub fn superseded(&self, id: &str, control: &str, subject: Subject<'_>) -> Option<(Day, &str)> {
-        let mut first: Option<(Day, &str)> = None;
-        let (mut seen, mut open) = (BTreeSet::from([id]), vec![id]);
-        while let Some(earlier) = open.pop() {
-            for later in self.successors.get(earlier).into_iter().flatten() {
-                let Some(statement) = self.statement(later) else {
-                    continue;
-                };
-                let same = statement.controls().iter().any(|named| named == control);
-                if !same || !statement.is_about(subject) || !seen.insert(later) {
-                    continue;
-                }
-                let from = statement.first_day();
-                if first.is_none_or(|(day, _)| from < day) {
-                    first = Some((from, later));
-                }
-                open.push(later);
+    /// The statements about a control and a target whose place another one about the same takes: directly, or by taking
+    /// the place of one that does. Each with the first day on which that is so, and which does.
+    pub fn superseded(&self, control: &str, subject: Subject<'_>) -> BTreeMap<&str, (Day, &str)> {
+        let about: BTreeMap<&str, Statement<'_>> = self.answering(control, subject).collect();
+        let mut waiting: BTreeMap<&str, usize> = about.keys().map(|id| (*id, 0)).collect();
+        for statement in about.values() {
+            if let Some(count) = statement
+                .supersedes()
+                .and_then(|earlier| waiting.get_mut(earlier))
+            {
+                *count += 1;
+            }
+        }
+        // From the ends of the chains to their beginnings, so that each is looked at once.
+        let mut open: Vec<&str> = waiting
+            .iter()
+            .filter(|(_, count)| **count == 0)
+            .map(|(id, _)| *id)
+            .collect();
+        let mut first: BTreeMap<&str, (Day, &str)> = BTreeMap::new();
+        while let Some(later) = open.pop() {
+            let Some((statement, (earlier, count))) = about.get(later).and_then(|statement| {
+                let (earlier, _) = about.get_key_value(statement.supersedes()?)?;
+                Some((statement, (*earlier, waiting.get_mut(earlier)?)))
+            }) else {
+                continue;
+            };
+            let own = (statement.first_day(), later);
+            let inherited = first.get(later).copied().filter(|(day, _)| *day < own.0);
+            let candidate = inherited.unwrap_or(own);
+            let known = first.entry(earlier).or_insert(candidate);
+            if candidate.0 < known.0 {
+                *known = candidate;
+            }
+            *count -= 1;
+            if *count == 0 {
+                open.push(earlier);
             }
         }
         first
@@ -347,18 +357,23 @@ impl Attested {
 
     /// The statements that replace one another in a circle, so that none of them would count.
     pub fn circles(&self) -> BTreeSet<&str> {
-        let mut found = BTreeSet::new();
-        for (id, statement) in self.statements() {
-            let (mut seen, mut next) = (BTreeSet::from([id]), statement.supersedes());
-            while let Some(earlier) = next {
-                if earlier == id {
-                    found.insert(id);
-                }
-                if !seen.insert(earlier) {
+        let (mut found, mut done) = (BTreeSet::new(), BTreeSet::new());
+        for (id, _) in self.statements() {
+            let mut path: Vec<&str> = Vec::new();
+            let mut on_path = BTreeSet::new();
+            let mut next = Some(id);
+            while let Some((id, statement)) = next.and_then(|id| Some((id, self.statement(id)?))) {
+                if done.contains(id) {
                     break;
                 }
-                next = self.statement(earlier).and_then(Statement::supersedes);
+                if !on_path.insert(id) {
+                    found.extend(path.iter().copied().skip_while(|one| *one != id));
+                    break;
+                }
+                path.push(id);
+                next = statement.supersedes();
             }
+            done.extend(path);
         }
         found
     }

@@ -72,9 +72,12 @@ impl Collector for Attestations {
 
     fn read(&self, reading: &Reading<'_>) -> Option<Read> {
         let answering = reading.attested.answering(reading.control, reading.subject);
+        let superseded = reading.attested.superseded(reading.control, reading.subject);
         let rows: Vec<Row> = answering
             .filter_map(|(id, statement)| match statement {
-                Statement::Attestation(attestation) => Some(raw(id, attestation, reading)),
+                Statement::Attestation(attestation) => {
+                    Some(raw(id, attestation, superseded.get(id).copied(), reading))
+                }
                 Statement::Certificate(_) => None,
             })
             .collect();
@@ -97,8 +100,8 @@ impl Collector for Attestations {
     }
 }
 
-fn raw(id: &str, attestation: &Attestation, reading: &Reading<'_>) -> Row {
-    let mut raw = common(id, Statement::Attestation(attestation), reading);
+fn raw(id: &str, attestation: &Attestation, later: Option<(Day, &str)>, reading: &Reading<'_>) -> Row {
+    let mut raw = common(id, Statement::Attestation(attestation), later, reading);
     raw.extend(row(json!({
         "statement": attestation.statement,
         "answer": attestation.answer,

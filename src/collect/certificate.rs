@@ -78,9 +78,12 @@ impl Collector for Certificates {
 
     fn read(&self, reading: &Reading<'_>) -> Option<Read> {
         let answering = reading.attested.answering(reading.control, reading.subject);
+        let superseded = reading.attested.superseded(reading.control, reading.subject);
         let rows: Vec<Row> = answering
             .filter_map(|(id, statement)| match statement {
-                Statement::Certificate(certificate) => Some(raw(id, certificate, reading)),
+                Statement::Certificate(certificate) => {
+                    Some(raw(id, certificate, superseded.get(id).copied(), reading))
+                }
                 Statement::Attestation(_) => None,
             })
             .collect();
@@ -107,8 +110,8 @@ impl Collector for Certificates {
     }
 }
 
-fn raw(id: &str, certificate: &Certificate, reading: &Reading<'_>) -> Row {
-    let mut raw = common(id, Statement::Certificate(certificate), reading);
+fn raw(id: &str, certificate: &Certificate, later: Option<(Day, &str)>, reading: &Reading<'_>) -> Row {
+    let mut raw = common(id, Statement::Certificate(certificate), later, reading);
     let letter = certificate.bridge_letter.as_ref();
     let noted: Vec<Value> = certificate
         .exceptions_noted

@@ -72,14 +72,18 @@ pub(super) fn missing(rows: &[Row], reading: &Reading<'_>, kind: &str) -> Option
 }
 
 /// What every raw row of a statement has.
-pub(super) fn common(id: &str, statement: Statement<'_>, reading: &Reading<'_>) -> Row {
-    let superseded = reading.attested.superseded(id, reading.control, reading.subject);
+pub(super) fn common(
+    id: &str,
+    statement: Statement<'_>,
+    later: Option<(Day, &str)>,
+    reading: &Reading<'_>,
+) -> Row {
     row(json!({
         "id": id,
         "control": reading.control,
         "valid_from": statement.first_day(),
-        "superseded_from": superseded.map(|(day, _)| day),
-        "superseded_by": superseded.map(|(_, later)| later),
+        "superseded_from": later.map(|(day, _)| day),
+        "superseded_by": later.map(|(_, id)| id),
         "documents": documents(id, &statement.documents(), reading),
         "signatures": signatures(id, reading),
         "file": super::parse::file_of(reading.attested, id),

@@ -25,7 +25,7 @@ type Pair = (String, String);
 pub(in crate::cli) struct Arguments {
     /// The control that it answers; further ones too, if one statement answers several.
     #[arg(value_name = "CONTROL", required = true)]
-    controls: Vec<String>,
+    answering: Vec<String>,
     /// The folder of attestations.
     #[arg(long, value_name = "DIR", default_value = "attestations")]
     folder: PathBuf,
@@ -71,7 +71,7 @@ struct Draft<'a> {
 
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
     let catalog = arguments.catalog.load()?;
-    let id = arguments.id.as_ref().or(arguments.controls.first());
+    let id = arguments.id.as_ref().or(arguments.answering.first());
     let id = id.map(String::as_str).unwrap_or_default();
     if !collect::is_statement_id(id) {
         let message = format!(
@@ -116,7 +116,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
 impl<'a> Draft<'a> {
     fn new(arguments: &Arguments, catalog: &'a Catalog) -> Result<Self, Stop> {
         let mut controls = Vec::new();
-        for name in &arguments.controls {
+        for name in &arguments.answering {
             let unknown = || {
                 Stop::usage(format!(
                     "there is no control `{name}`; `pgdossier controls list` names them all"
