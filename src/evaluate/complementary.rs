@@ -52,7 +52,14 @@ pub(super) fn resolve(evidence: &Evidence, findings: &[(usize, Finding)]) -> Evi
         visibility.complete = false;
         visibility.requirements.push(Requirement {
             need: format!("an answer of the control `{control}`, to which the certificate leaves something,"),
-            remedy: format!("see why `{control}` was not evaluated, or whether the profile leaves it out"),
+            // A name that no control has may be anything, and a remedy is shown for copying.
+            remedy: match status(&control, findings) {
+                Some(_) => format!("see why `{control}` was not evaluated"),
+                None => {
+                    "name controls of the catalog that the profile does not leave out, under `answered_by`"
+                        .to_owned()
+                }
+            },
             held: false,
             columns: Vec::new(),
         });

@@ -71,7 +71,7 @@ impl People {
     fn verify(&self, policy: &str, as_of: &str) -> (i32, Vec<String>) {
         let (code, json) = self
             .statements
-            .json(&["verify", "--policy", policy, "--as-of", as_of]);
+            .json(&["verify", "--trust", policy, "--as-of", as_of]);
         let rows = json.as_array().unwrap().iter();
         (
             code,
@@ -249,7 +249,7 @@ fn a_forged_or_broken_signature_is_invalid_and_does_not_break_the_bundle() {
         let verified = people.statements.run(&[
             "verify",
             assessed.folder().to_str().unwrap(),
-            "--policy",
+            "--trust",
             people.statements.workspace.policy().to_str().unwrap(),
         ]);
         std::fs::remove_file(people.statements.workspace.path("trust-policy.json")).unwrap();
@@ -351,7 +351,7 @@ fn duties_are_separated_in_verify_by_key() {
         let output = people.statements.run(&[
             "verify",
             bundle.to_str().unwrap(),
-            "--policy",
+            "--trust",
             path.to_str().unwrap(),
         ]);
         (output.status.code().unwrap(), text(&output.stdout))

@@ -130,7 +130,7 @@ pub(in crate::cli) struct VerifyArguments {
     path: PathBuf,
     /// The trust policy that says whose signatures count.
     #[arg(long, value_name = "FILE")]
-    policy: PathBuf,
+    trust: PathBuf,
     /// The time at which keys have to be good: a day or RFC 3339; SOURCE_DATE_EPOCH, or now, when absent.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     as_of: Option<DateTime<Utc>>,
@@ -140,7 +140,7 @@ pub(in crate::cli) struct VerifyArguments {
 
 pub(super) fn verify(arguments: &VerifyArguments, output: &Output) -> Result<Exit, Stop> {
     let catalog = arguments.catalog.load()?;
-    let policy = TrustPolicy::load(&arguments.policy).map_err(Stop::usage)?;
+    let policy = TrustPolicy::load(&arguments.trust).map_err(Stop::usage)?;
     let (folder, only) = place(&arguments.path)?;
     let folder = if folder.as_os_str().is_empty() {
         PathBuf::from(".")

@@ -40,7 +40,7 @@ pub(in crate::cli) struct Arguments {
     profile: String,
     /// A trust policy that says whose signatures count.
     #[arg(long, value_name = "FILE")]
-    policy: Option<PathBuf>,
+    trust: Option<PathBuf>,
     #[command(flatten)]
     catalog: CatalogArguments,
 }
@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
         name => Profile::named(name, &catalog),
     }
     .map_err(Stop::usage)?;
-    let policy = arguments.policy.as_deref().map(TrustPolicy::load).transpose();
+    let policy = arguments.trust.as_deref().map(TrustPolicy::load).transpose();
     let policy = policy.map_err(Stop::usage)?;
     let inventory = arguments.inventory.as_deref().map(Inventory::load).transpose();
     let inventory = inventory.map_err(Stop::usage)?;

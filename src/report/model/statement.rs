@@ -75,6 +75,12 @@ pub(super) fn statements(targets: &[&TargetRecord]) -> Vec<StatementView> {
                 if let Some(known) = views.get_mut(index) {
                     add(&mut known.controls, name);
                     add(&mut known.targets, &target.summary.id);
+                    // One statement may answer several controls, and each asks its own questions.
+                    for answer in answers(row) {
+                        if !known.details.contains(&answer) {
+                            known.details.push(answer);
+                        }
+                    }
                     if let Some(aspect) = aspect.filter(|aspect| !known.details.contains(aspect)) {
                         known.details.push(aspect);
                     }
