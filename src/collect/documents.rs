@@ -76,6 +76,9 @@ impl AttestedFolder {
     }
 }
 
+/// Files by their path in a bundle.
+type Files = BTreeMap<String, Vec<u8>>;
+
 /// Everything attested in a folder, with the documents that it refers to.
 ///
 /// # Errors
@@ -121,10 +124,7 @@ pub fn read_folder(folder: &Path, keep: Keep) -> Result<AttestedFolder, Document
 }
 
 /// The statements and signatures of a folder: `attestations/…` to bytes, and what is wrong with the files as files.
-fn read_files(
-    folder: &Path,
-    root: &Path,
-) -> Result<(BTreeMap<String, Vec<u8>>, Vec<Problem>), DocumentError> {
+fn read_files(folder: &Path, root: &Path) -> Result<(Files, Vec<Problem>), DocumentError> {
     let unreadable = |path: &Path| {
         let path = path.display().to_string();
         move |source| DocumentError::Unreadable { path, source }

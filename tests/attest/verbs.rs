@@ -311,10 +311,9 @@ fn status_tells_what_is_open_for_each_target() {
     );
     // The certificate does not cover the second site.
     let certificate = |target: &str| {
-        let lines = early.as_array().unwrap().iter();
+        let mut lines = early.as_array().unwrap().iter();
         let line = lines
-            .filter(|line| line["target"] == target && line["statement"] == "c")
-            .next()
+            .find(|line| line["target"] == target && line["statement"] == "c")
             .unwrap();
         line["faults"].as_array().unwrap().len()
     };
