@@ -2,6 +2,8 @@
 
 mod arguments;
 mod assess;
+mod attest;
+mod attested;
 mod commands;
 mod completions;
 mod controls;
@@ -86,6 +88,9 @@ enum Verb {
     Assess(assess::Arguments),
     /// Verify a bundle against what you trust.
     Verify(verify::Arguments),
+    /// Write, check, list and sign what people attest.
+    #[command(subcommand)]
+    Attest(attest::Verb),
     /// Make keys and show their public half.
     #[command(subcommand)]
     Keys(keys::Verb),
@@ -118,6 +123,7 @@ pub fn run() -> ExitCode {
     let result = match cli.verb {
         Verb::Assess(arguments) => assess::run(&arguments, &output),
         Verb::Verify(arguments) => verify::run(&arguments, &output),
+        Verb::Attest(verb) => attest::run(&verb, &output),
         Verb::Keys(verb) => keys::run(&verb, &output),
         Verb::Trust(verb) => trust::run(&verb, &output),
         Verb::Controls(verb) => controls::run(&verb, &output),

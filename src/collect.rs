@@ -24,6 +24,7 @@ mod host_storage;
 mod identity;
 mod mask;
 mod object_privileges;
+mod parse;
 mod password_verifiers;
 mod plan;
 mod role_graph;
@@ -33,6 +34,8 @@ mod session;
 mod settings;
 mod settings_files;
 mod sql;
+mod statement_check;
+mod statements;
 mod surroundings;
 mod tls_certificate;
 mod tls_ciphers;
@@ -45,13 +48,18 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-pub use documents::{Document, DocumentError, parse as parse_attestations, read_folder as read_attestations};
+pub use documents::{
+    AttestedFolder, Document, DocumentError, Keep, is_statement_id, read_folder as read_attestations,
+};
 pub use gather::{Collected, Collecting, collect};
 pub use host::HostView;
+pub use parse::parse as parse_attestations;
 pub use plan::{Plan, PlannedEvidence};
+pub use statement_check::check_statements;
+pub use statements::attested_rows;
 
 use crate::assessment::Period;
-use crate::attestation::Attested;
+use crate::attestation::{Attested, Subject};
 use crate::control::{Catalog, CollectorContract, Scope, TargetFacts};
 use crate::evidence::{Evidence, Need, Requirement, ServerIdentity, Table};
 use crate::host::Invocation;
@@ -214,7 +222,7 @@ pub struct Reading<'a> {
     /// The control that asks.
     pub control: &'a str,
     /// The target that it asks about.
-    pub target: &'a str,
+    pub subject: Subject<'a>,
     /// Everything attested.
     pub attested: &'a Attested,
     /// Documents by the path that a file refers to them with.

@@ -25,6 +25,7 @@ pub use raw::{Example, RawControl};
 pub use saved_query::{SavedQuery, Scope};
 pub use template::ExceptionTemplate;
 
+use crate::attestation::Question;
 use crate::yaml::Place;
 
 /// How much an exception matters.
@@ -116,6 +117,8 @@ pub struct Control {
     pub applies: Applies,
     /// Parameters with their defaults.
     pub parameters: Map<String, Value>,
+    /// What whoever attests to it has to answer.
+    pub questions: Vec<Question>,
     /// What to collect: the first whose `when` holds.
     pub evidence: Vec<Request>,
     /// The population in words.

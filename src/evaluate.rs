@@ -1,5 +1,7 @@
 //! Judges evidence: a pure function of rows. No input or output, no clock.
 
+mod complementary;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::thread;
@@ -49,19 +51,45 @@ impl Verdict {
     }
 }
 
-/// One finding for each control, in the catalog's order. Controls are judged on all cores: none depends on another.
+/// One finding for each control, in the catalog's order. First the controls that depend on no other; then those whose
+/// rows leave something to other controls.
 pub fn evaluate(context: Evaluating<'_>) -> Vec<Finding> {
-    let all = context.catalog.controls.iter();
-    let controls: Vec<&Control> = all.filter(|control| context.profile.covers(control)).collect();
+    let all = context.catalog.controls.iter().enumerate();
+    let (waiting, first): (Vec<_>, Vec<_>) = all
+        .filter(|(_, control)| context.profile.covers(control))
+        .partition(|(_, control)| evidence_of(control, context).is_some_and(complementary::waits));
+    let mut findings = judge_all(&first, &|control| {
+        finding(control, evidence_of(control, context), context)
+    });
+    let resolved = judge_all(&waiting, &|control| {
+        let evidence = evidence_of(control, context);
+        let resolved = evidence.map(|evidence| complementary::resolve(evidence, &findings));
+        finding(control, resolved.as_ref(), context)
+    });
+    findings.extend(resolved);
+    findings.sort_by_key(|(index, _)| *index);
+    findings.into_iter().map(|(_, finding)| finding).collect()
+}
+
+fn evidence_of<'a>(control: &Control, context: Evaluating<'a>) -> Option<&'a Evidence> {
+    let name = context.assignments.get(&control.id)?;
+    context.evidence.get(name)
+}
+
+/// Judges controls on all cores: none of them depends on another.
+fn judge_all(
+    controls: &[(usize, &Control)],
+    judge: &(impl Fn(&Control) -> Finding + Sync),
+) -> Vec<(usize, Finding)> {
     let threads = thread::available_parallelism()
         .map_or(1, NonZeroUsize::get)
-        .min(controls.len().max(1));
-    let mut findings: Vec<(usize, Finding)> = thread::scope(|scope| {
+        .min(controls.len());
+    thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|first| {
-                let own = controls.iter().copied().enumerate().skip(first).step_by(threads);
+                let own = controls.iter().skip(first).step_by(threads);
                 scope.spawn(move || {
-                    own.map(|(index, control)| (index, finding(control, context)))
+                    own.map(|(index, control)| (*index, judge(control)))
                         .collect::<Vec<_>>()
                 })
             })
@@ -74,17 +102,11 @@ pub fn evaluate(context: Evaluating<'_>) -> Vec<Finding> {
                     .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             })
             .collect()
-    });
-    findings.sort_by_key(|(index, _)| *index);
-    findings.into_iter().map(|(_, finding)| finding).collect()
+    })
 }
 
-fn finding(control: &Control, context: Evaluating<'_>) -> Finding {
+fn finding(control: &Control, evidence: Option<&Evidence>, context: Evaluating<'_>) -> Finding {
     let parameters = context.profile.parameters_for(control);
-    let evidence = context
-        .assignments
-        .get(&control.id)
-        .and_then(|name| context.evidence.get(name));
     let verdict = judge(control, evidence, &parameters, context);
     Finding {
         control: control.id.clone(),

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_yaml::{Options, Spanned};
 
 use explain::explain;
+use node::{Node, find};
 
 /// One problem of a file, where it is and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -106,13 +107,24 @@ pub fn parse<T: DeserializeOwned + JsonSchema>(file: &str, bytes: &[u8]) -> Resu
         Problems(vec![place.problem(
             file,
             "this is not UTF-8 text",
-            "save the file in UTF-8",
+            if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+                "it is in UTF-16; save the file in UTF-8"
+            } else {
+                "save the file in UTF-8"
+            },
         )])
     })?;
     match serde_yaml::from_str_with_options::<T>(text, options()) {
         Ok(value) => Ok(value),
         Err(error) => Err(Problems(explain::<T>(file, text, &error))),
     }
+}
+
+/// The place of a value in a document that parses, by its JSON pointer; of the nearest one above it when it is absent.
+pub fn place(bytes: &[u8], pointer: &str) -> Place {
+    let text = String::from_utf8_lossy(bytes);
+    serde_yaml::from_str_with_options::<Spanned<Node>>(&text, options())
+        .map_or_else(|_| Place::default(), |tree| Place::of(find(&tree, pointer).0))
 }
 
 fn options() -> Options {

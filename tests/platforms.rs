@@ -7,7 +7,7 @@ mod statements;
 use std::collections::BTreeMap;
 
 use pgdossier::assessment::Period;
-use pgdossier::attestation::Attested;
+use pgdossier::attestation::{Attested, Subject};
 use pgdossier::collect::{self, Deriving, Plan, Reading};
 use pgdossier::control::{Catalog, TargetFacts};
 use pgdossier::evaluate::{Evaluating, evaluate};
@@ -33,9 +33,13 @@ fn findings(catalog: &Catalog, platform: &str, attested: &Attested) -> Vec<Findi
     for (name, planned) in &plan.evidence {
         let reading = Reading {
             control: planned.control,
-            target: "server",
+            subject: Subject {
+                target: Some("server"),
+                tags: &[],
+                site: None,
+            },
             attested,
-            documents: &BTreeMap::new(),
+            documents: &People::documents(),
         };
         let Some(read) = planned.collector.read(&reading) else {
             continue;

@@ -1,5 +1,6 @@
 //! Verification in numbered steps: trust comes from the policy alone, and what is missing never helps.
 
+mod attestations;
 mod signatures;
 
 use std::collections::BTreeSet;
@@ -142,7 +143,8 @@ impl Run {
         let Some(verified) = signed.verified else { return };
         self.result.bundle_id = Some(verified.statement.predicate.bundle_id.clone());
         self.result.statement_sha256 = Some(Digest::of(&verified.payload).to_string());
-        self.check_requirements(policy, &signed.accepted);
+        let attested = attestations::read(store, policy, options);
+        self.check_requirements(policy, &signed.accepted, &attested);
 
         let (manifest, text) = match integrity::check_manifest(store, &verified.statement, &options.limits) {
             Ok(manifest) => manifest,
@@ -185,7 +187,12 @@ impl Run {
     }
 
     /// Step 13: enough distinct owners, with duties separated.
-    fn check_requirements(&mut self, policy: &TrustPolicy, accepted: &[Accepted<'_>]) {
+    fn check_requirements(
+        &mut self,
+        policy: &TrustPolicy,
+        accepted: &[Accepted<'_>],
+        attested: &attestations::Signatures<'_>,
+    ) {
         let owners_in = |role: &str| -> BTreeSet<&str> {
             accepted
                 .iter()
@@ -193,19 +200,31 @@ impl Run {
                 .map(|one| one.key.owner.as_str())
                 .collect()
         };
+        // Whoever signed an attestation is excluded by duty even where their signature counts for nothing any more.
+        let excluded = |roles: &[String]| -> BTreeSet<&str> {
+            let mut owners = attested.owners_in(roles);
+            owners.extend(roles.iter().flat_map(|role| owners_in(role)));
+            owners
+        };
         let mut failures = Vec::new();
         for wanted in &policy.require {
             let (role, kind) = (wanted.role.escape_default(), wanted.statement.escape_default());
+            if wanted.statement == attestations::KIND {
+                failures.extend({
+                    let roles = wanted.distinct_owner_from.iter();
+                    let assessors: BTreeSet<&str> = roles.flat_map(|role| owners_in(role)).collect();
+                    attested.unmet(wanted, &assessors)
+                });
+                continue;
+            }
             if wanted.statement != STATEMENT_KIND {
                 let message = format!("the policy requires a `{kind}`, which this version cannot verify");
                 failures.push(Failure::new("require.unsupported", message));
                 continue;
             }
             let mut owners = owners_in(&wanted.role);
-            for other in &wanted.distinct_owner_from {
-                for owner in owners_in(other) {
-                    owners.remove(owner);
-                }
+            for owner in excluded(&wanted.distinct_owner_from) {
+                owners.remove(owner);
             }
             if owners.len() < wanted.threshold {
                 let message = format!(

@@ -16,7 +16,7 @@ use crate::finding::Tally;
 use crate::host::HostAccess;
 use crate::profile::{self, Profile, ProfileError};
 use crate::report::Templates;
-use crate::sign::SigningKey;
+use crate::sign::{SigningKey, TrustPolicy};
 use crate::target::{ConnectionSettings, Environment, Inventory, InventoryError};
 
 #[derive(Debug, Args)]
@@ -47,6 +47,9 @@ pub(super) struct Arguments {
     /// A folder of attestations and certificates with their documents.
     #[arg(long, value_name = "DIR")]
     attestations: Option<PathBuf>,
+    /// A trust policy that says whose signatures of attestations count, and for which controls.
+    #[arg(long, value_name = "FILE", requires = "attestations")]
+    attestor_policy: Option<PathBuf>,
     #[command(flatten)]
     key: KeyArguments,
     /// What the signer signs as.
@@ -105,6 +108,12 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             profile.name
         )));
     }
+    let attestor_policy = arguments
+        .attestor_policy
+        .as_deref()
+        .map(TrustPolicy::load)
+        .transpose();
+    let attestor_policy = attestor_policy.map_err(Stop::usage)?;
     let environment = Environment::from_process();
     let inventory = targets(arguments, &environment)?;
     let templates = match &arguments.templates {
@@ -127,6 +136,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             inventory: &inventory,
             environment: &environment,
             attestations: arguments.attestations.as_deref(),
+            attestor_policy: attestor_policy.as_ref(),
             templates: &templates,
             organisation: &arguments.organisation,
             series: arguments.series.as_deref().unwrap_or(&arguments.organisation),

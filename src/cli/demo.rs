@@ -73,6 +73,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             inventory: &inventory,
             environment: &environment,
             attestations: Some(statements.path()),
+            attestor_policy: None,
             templates: &templates,
             organisation: "Example AG",
             series: "Example AG demo",

@@ -11,13 +11,14 @@ use futures_util::StreamExt as _;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Stop;
+use super::attested::{judge_signatures, read_statements};
 use super::output::Output;
 use crate::assessment::{
     Assessment, Definitions, Operator, Period, Summary, TargetRecord, TargetSummary, Tool,
 };
 use crate::attestation::Attested;
 use crate::bundle::{self, Contents, Description, Digest, SealError, SealOptions, Sealed};
-use crate::collect::{self, Collected, Collecting, Document, DocumentError, Limits};
+use crate::collect::{self, AttestedFolder, Collected, Collecting, Document, Keep, Limits};
 use crate::control::Catalog;
 use crate::evaluate::{Evaluating, evaluate};
 use crate::evidence::sha256_hex;
@@ -25,7 +26,7 @@ use crate::finding::Tally;
 use crate::profile::Profile;
 use crate::record;
 use crate::report::{self, Templates};
-use crate::sign::SigningKey;
+use crate::sign::{SigningKey, TrustPolicy};
 use crate::target::{ConnectionSettings, Environment, Inventory, Target, slug};
 
 /// Targets that are asked at the same time.
@@ -39,6 +40,7 @@ pub(super) struct Execution<'a> {
     pub(super) inventory: &'a Inventory,
     pub(super) environment: &'a Environment,
     pub(super) attestations: Option<&'a Path>,
+    pub(super) attestor_policy: Option<&'a TrustPolicy>,
     pub(super) templates: &'a Templates,
     pub(super) organisation: &'a str,
     pub(super) series: &'a str,
@@ -65,12 +67,14 @@ pub(super) fn execute(
 ) -> Result<Outcome, Stop> {
     let id = bundle_id(&execution);
     refuse_existing(execution.out, &id)?;
-    let (attested, documents) = read_attested(&execution, output)?;
+    // Its copies of documents have to live until they are sealed.
+    let folder = read_attested(&execution, output)?;
+    let (attested, documents) = (&folder.attested, &folder.documents);
     let (collected, key, binary_sha256) = thread::scope(|scope| {
         let compiling = scope.spawn(|| execution.catalog.compile());
         let loading = scope.spawn(load_key);
         let hashing = scope.spawn(own_digest);
-        let collected = collect_all(&execution, &attested, &documents, cancel, output);
+        let collected = collect_all(&execution, attested, documents, cancel, output);
         let joined = "a part of the program panicked; this is a defect, please report it";
         compiling
             .join()
@@ -81,7 +85,7 @@ pub(super) fn execute(
         Ok::<_, Stop>((collected?, key, binary))
     })?;
     let mut assessment = judge(&execution, &id, collected, binary_sha256);
-    let contents = contents(&execution, &mut assessment, &attested, &documents)?;
+    let contents = contents(&execution, &mut assessment, attested, documents)?;
     let description = Description {
         id,
         series: execution.series.to_owned(),
@@ -139,25 +143,25 @@ fn refuse_existing(out: &Path, id: &str) -> Result<(), Stop> {
     Ok(())
 }
 
-fn read_attested(
-    execution: &Execution<'_>,
-    output: &Output,
-) -> Result<(Attested, BTreeMap<String, Document>), Stop> {
-    let Some(folder) = execution.attestations else {
-        return Ok((Attested::default(), BTreeMap::new()));
+fn read_attested(execution: &Execution<'_>, output: &Output) -> Result<AttestedFolder, Stop> {
+    let Some(path) = execution.attestations else {
+        return Ok(AttestedFolder::default());
     };
-    let (attested, documents) = collect::read_attestations(folder).map_err(|error| match error {
-        DocumentError::Unreadable { .. } => Stop::failed(error),
-        DocumentError::Problems(_) => Stop::usage(error),
-    })?;
-    for (control, id) in attested.controls() {
+    let mut folder = read_statements(path, Keep::Copies)?;
+    judge_signatures(
+        &mut folder.attested,
+        execution.catalog,
+        execution.attestor_policy,
+        execution.as_of,
+    );
+    for (control, id) in folder.attested.controls() {
         if execution.catalog.control(control).is_none() {
             output.warning(&format!(
                 "attestations/{id}.yaml names the control `{control}`, which the catalog lacks"
             ));
         }
     }
-    Ok((attested, documents))
+    Ok(folder)
 }
 
 /// A flag that Ctrl-C, and an order to end, set from now on.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
 
-use super::documents::Document;
+use super::statements::{
+    STATEMENTS, add_signatures, add_state, common, day, document_faults, missing, row, text, validity,
+};
 use super::{Collector, Deriving, Read, Reading, names, no_arguments};
-use crate::attestation::{DocumentReference, is_about};
+use crate::attestation::{Attestation, Day, Fault, Question, State, Statement, days_outside};
 use crate::control::Catalog;
 use crate::evidence::{Row, Table};
 
@@ -24,17 +25,33 @@ const COLUMNS: &[&str] = &[
     "performed_by_organisation",
     "performed_at",
     "reviewer",
+    "reviewed_at",
+    "frequency",
+    "due_at",
     "valid_from",
     "expires_at",
+    "supersedes",
+    "superseded_by",
+    "superseded_from",
+    "revoked_at",
+    "revoked_reason",
     "state",
     "days_left",
+    "covers_period",
+    "days_uncovered",
+    "answers",
+    "answers_missing",
+    "answers_implausible",
     "documents",
     "documents_missing",
+    "signature",
+    "signed_by",
+    "review_signature",
+    "review_signed_by",
+    "signatures",
+    "faults",
     "file",
 ];
-
-/// The raw table: what the files say, with documents looked up, before time is considered.
-pub(super) const STATEMENTS: &str = "statements";
 
 impl Collector for Attestations {
     fn name(&self) -> &'static str {
@@ -42,7 +59,7 @@ impl Collector for Attestations {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn columns(&self, arguments: &Value, _catalog: &Catalog) -> Result<Vec<String>, String> {
@@ -54,39 +71,14 @@ impl Collector for Attestations {
     }
 
     fn read(&self, reading: &Reading<'_>) -> Option<Read> {
-        let all = &reading.attested.attestations;
-        let rows: Vec<Row> = all
-            .iter()
-            .filter(|(_, statement)| {
-                is_about(statement.targets.as_ref(), reading.target)
-                    && statement
-                        .controls
-                        .iter()
-                        .any(|control| control == reading.control)
-            })
-            .map(|(id, statement)| {
-                let replaced = all.values().any(|other| {
-                    other.supersedes.as_deref() == Some(id)
-                        && is_about(other.targets.as_ref(), reading.target)
-                        && other.controls.iter().any(|control| control == reading.control)
-                });
-                row(json!({
-                    "id": id,
-                    "statement": statement.statement,
-                    "answer": statement.answer,
-                    "method": statement.method,
-                    "performed_by": statement.performed_by.name,
-                    "performed_by_role": statement.performed_by.role,
-                    "performed_by_organisation": statement.performed_by.organisation,
-                    "performed_at": statement.performed_at,
-                    "reviewer": statement.reviewer.as_ref().map(|person| &person.name),
-                    "valid_from": statement.valid_from.unwrap_or(statement.performed_at),
-                    "expires_at": statement.expires_at,
-                    "superseded": replaced,
-                    "revoked_at": statement.revoked_at,
-                    "documents": documents(&statement.documents, reading.documents),
-                    "file": format!("attestations/{id}.yaml"),
-                }))
+        let answering = reading.attested.answering(reading.control, reading.subject);
+        let superseded = reading.attested.superseded(reading.control, reading.subject);
+        let rows: Vec<Row> = answering
+            .filter_map(|(id, statement)| match statement {
+                Statement::Attestation(attestation) => {
+                    Some(raw(id, attestation, superseded.get(id).copied(), reading))
+                }
+                Statement::Certificate(_) => None,
             })
             .collect();
         Some(Read {
@@ -100,11 +92,7 @@ impl Collector for Attestations {
 
     fn derive(&self, raw: &BTreeMap<String, Table>, context: &Deriving<'_>) -> Result<Table, String> {
         let statements = raw.get(STATEMENTS).ok_or("the attestations were not read")?;
-        let rows = statements
-            .rows
-            .iter()
-            .map(|raw| with_state(raw, context.as_of))
-            .collect();
+        let rows = statements.rows.iter().map(|raw| derived(raw, context)).collect();
         Ok(Table {
             columns: names(COLUMNS),
             rows,
@@ -112,115 +100,108 @@ impl Collector for Attestations {
     }
 }
 
-pub(super) fn row(value: Value) -> Row {
-    match value {
-        Value::Object(row) => row,
-        _ => Row::new(),
-    }
+fn raw(id: &str, attestation: &Attestation, later: Option<(Day, &str)>, reading: &Reading<'_>) -> Row {
+    let mut raw = common(id, Statement::Attestation(attestation), later, reading);
+    raw.extend(row(json!({
+        "statement": attestation.statement,
+        "answer": attestation.answer,
+        "answers": attestation.answers,
+        "method": attestation.method,
+        "performed_by": attestation.performed_by.name,
+        "performed_by_role": attestation.performed_by.role,
+        "performed_by_organisation": attestation.performed_by.organisation,
+        "performed_at": attestation.performed_at,
+        "reviewer": attestation.reviewer.as_ref().map(|person| &person.name),
+        "reviewed_at": attestation.reviewed_at,
+        "frequency": attestation.frequency,
+        "due_at": attestation.due_at(),
+        "expires_at": attestation.expires_at,
+        "supersedes": attestation.supersedes,
+        "revoked_at": attestation.revoked_at,
+        "revoked_reason": attestation.revoked_reason,
+    })));
+    raw
 }
 
-/// What should have been there, when nothing names the control.
-pub(super) fn missing(rows: &[Row], reading: &Reading<'_>, kind: &str) -> Option<(String, String)> {
-    let control = reading.control;
-    rows.is_empty().then(|| {
-        let article = if kind == "attestation" { "an" } else { "a" };
-        (
-            format!("{article} {kind} for `{control}` that names this target"),
-            format!("write attestations/{control}.yaml with `kind: {kind}` and `controls: [{control}]`"),
-        )
-    })
-}
-
-/// The documents that a statement rests on, each as it was found.
-pub(super) fn documents(references: &[DocumentReference], found: &BTreeMap<String, Document>) -> Vec<Value> {
-    references
-        .iter()
-        .map(|reference| {
-            let mut document = json!({"name": reference.file, "description": reference.description});
-            let facts = match found.get(&reference.file) {
-                Some(Document::Present { attachment, .. }) => {
-                    let expected = reference.sha256.as_deref().map(str::to_lowercase);
-                    let changed = expected.is_some_and(|expected| expected != attachment.sha256);
-                    json!({"path": attachment.path, "sha256": attachment.sha256, "size": attachment.size,
-                           "state": if changed { "changed" } else { "present" }})
-                }
-                Some(Document::Missing(reason)) => json!({"state": "missing", "reason": reason}),
-                None => json!({"state": "missing", "reason": "it was not looked for"}),
-            };
-            if let (Value::Object(document), Value::Object(facts)) = (&mut document, facts) {
-                document.extend(facts);
-            }
-            document
-        })
-        .collect()
-}
-
-/// Adds what depends on the assessment's clock: the state on that day, and the days left.
-pub(super) fn with_state(raw: &Row, as_of: DateTime<Utc>) -> Row {
+fn derived(raw: &Row, context: &Deriving<'_>) -> Row {
+    let today = Day::of(context.as_of);
     let mut row = raw.clone();
-    let day = |column: &str| raw.get(column)?.as_str()?.parse::<NaiveDate>().ok();
-    let today = as_of.date_naive();
-    let superseded = row.remove("superseded") == Some(Value::Bool(true));
-    row.remove("revoked_at");
-    // What replaces a statement answers in its place; one that was withdrawn without a successor answers nothing.
-    let state = if superseded {
-        "superseded"
-    } else if day("revoked_at").is_some_and(|revoked| revoked <= today) {
-        "revoked"
-    } else {
-        match (day("valid_from"), day("expires_at")) {
-            (Some(from), _) if today < from => "not-yet-valid",
-            (_, Some(to)) if today > to => "expired",
-            (Some(_), Some(_)) => "valid",
-            _ => "expired", // dates that cannot be read never count in favour
-        }
-    };
-    let left = day("expires_at").map_or(0, |to| (to - today).num_days());
-    let missing = raw
-        .get("documents")
-        .and_then(Value::as_array)
-        .map_or(0, |documents| {
-            documents
-                .iter()
-                .filter(|document| document.get("state") != Some(&json!("present")))
-                .count()
-        });
-    row.insert("state".to_owned(), json!(state));
-    row.insert("days_left".to_owned(), json!(left));
-    row.insert("documents_missing".to_owned(), json!(missing));
+    let control = row.remove("control");
+    let control = control.as_ref().and_then(Value::as_str).unwrap_or_default();
+    add_state(&mut row, today);
+    let uncovered = days_uncovered(raw, context);
+    row.insert("covers_period".to_owned(), json!(uncovered == Some(0)));
+    row.insert("days_uncovered".to_owned(), json!(uncovered));
+    let questions = context
+        .catalog
+        .control(control)
+        .map_or(&[][..], |control| &control.questions);
+    let mut faults = time_faults(raw, today);
+    faults.extend(add_answers(&mut row, questions, today));
+    faults.extend(document_faults(raw));
+    faults.extend(add_signatures(&mut row));
+    row.insert("faults".to_owned(), json!(faults));
     row
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Days of the assessment's period, up to its clock, on which the statement does not count.
+fn days_uncovered(raw: &Row, context: &Deriving<'_>) -> Option<i64> {
+    let validity = validity(raw)?;
+    let from = Day::from(context.period.from);
+    let to = Day::from(context.period.to).min(Day::of(context.as_of)).max(from);
+    Some(days_outside((from, to), (validity.from, validity.last_day())))
+}
 
-    #[test]
-    fn the_state_turns_on_the_boundary_days() {
-        let raw = row(json!({"valid_from": "2026-02-01", "expires_at": "2026-02-28", "documents": []}));
-        for (as_of, state, left) in [
-            ("2026-01-31T23:59:59Z", "not-yet-valid", 28),
-            ("2026-02-01T00:00:00Z", "valid", 27),
-            ("2026-02-28T23:59:59Z", "valid", 0),
-            ("2026-03-01T00:00:00Z", "expired", -1),
-        ] {
-            let row = with_state(&raw, as_of.parse().unwrap());
-            assert_eq!(
-                (&row["state"], &row["days_left"]),
-                (&json!(state), &json!(left)),
-                "{as_of}"
-            );
+/// What time makes of a statement, in words.
+fn time_faults(raw: &Row, today: Day) -> Vec<String> {
+    let mut faults = Vec::new();
+    if let Some(performed) = day(raw, "performed_at").filter(|performed| *performed > today) {
+        faults.push(format!("it was performed on {performed}, which had not come yet"));
+    }
+    match validity(raw).map(|validity| (validity, validity.state(today))) {
+        Some((validity, State::Expired)) => {
+            faults.push(format!("it counted until {}", validity.until));
         }
+        Some((validity, State::NotYetValid)) => {
+            faults.push(format!("it counts from {}", validity.from));
+        }
+        Some((_, State::Revoked)) => {
+            let (when, why) = (text(raw, "revoked_at"), text(raw, "revoked_reason"));
+            let why = if why.is_empty() {
+                String::new()
+            } else {
+                format!(": {why}")
+            };
+            faults.push(format!("it was withdrawn on {when}{why}"));
+        }
+        Some((_, State::Valid | State::Superseded)) | None => {}
     }
+    faults
+}
 
-    #[test]
-    fn a_withdrawn_or_replaced_statement_does_not_count() {
-        let state = |raw: &Row, as_of: &str| with_state(raw, as_of.parse().unwrap())["state"].clone();
-        let mut raw = row(json!({"valid_from": "2026-01-01", "expires_at": "2026-12-31"}));
-        raw.insert("revoked_at".into(), json!("2026-05-01"));
-        assert_eq!(state(&raw, "2026-04-30T00:00:00Z"), json!("valid"));
-        assert_eq!(state(&raw, "2026-05-01T00:00:00Z"), json!("revoked"));
-        raw.insert("superseded".into(), json!(true));
-        assert_eq!(state(&raw, "2026-05-01T00:00:00Z"), json!("superseded"));
+/// Puts each question beside its answer, and tells what is wrong with them. Only who states that the control is met has
+/// to show why.
+fn add_answers(row: &mut Row, questions: &[Question], today: Day) -> Vec<String> {
+    let given = row.remove("answers").unwrap_or_default();
+    let satisfied = text(row, "answer") == "satisfied";
+    let (mut answers, mut missing, mut implausible, mut faults) = (vec![], vec![], vec![], vec![]);
+    for question in questions {
+        let answer = given.get(&question.id);
+        match question.fault(answer, Some(today)).filter(|_| satisfied) {
+            None => {}
+            Some(Fault::Missing) => {
+                missing.push(question.id.clone());
+                faults.push(format!("`{}` is not answered", question.id));
+            }
+            Some(Fault::Implausible(reason)) => {
+                implausible.push(question.id.clone());
+                faults.push(format!("`{}` {reason}", question.id));
+            }
+        }
+        answers.push(json!({"id": question.id, "ask": question.ask, "answer": answer}));
     }
+    row.insert("answers".to_owned(), json!(answers));
+    row.insert("answers_missing".to_owned(), json!(missing));
+    row.insert("answers_implausible".to_owned(), json!(implausible));
+    faults
 }

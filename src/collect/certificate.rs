@@ -1,13 +1,14 @@
-//! `certificate`: the statements of third parties that name a control and a target.
+//! `certificate`: the statements of third parties that name a control and a target, aspect by aspect.
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::attestation::{STATEMENTS, documents, missing, row, with_state};
+use super::statements::{
+    STATEMENTS, add_signatures, add_state, common, day, document_fault, is_present, missing, row, text,
+};
 use super::{Collector, Deriving, Read, Reading, names, no_arguments};
-use crate::attestation::is_about;
+use crate::attestation::{Certificate, Day, Statement, days_outside};
 use crate::control::Catalog;
 use crate::evidence::{Row, Table};
 
@@ -20,20 +21,41 @@ const COLUMNS: &[&str] = &[
     "issuer",
     "scheme",
     "number",
+    "aspect",
+    "subject",
+    "holds",
+    "detail",
+    "gap_days",
+    "answered_by",
     "period_from",
     "period_to",
     "covers_period",
     "days_uncovered",
+    "criteria",
     "sites",
     "covers_site",
+    "subservice",
+    "subservice_organisations",
     "exceptions_noted",
+    "complementary_controls",
+    "bridge_from",
+    "bridge_to",
     "expires_at",
+    "supersedes",
+    "superseded_by",
+    "superseded_from",
     "state",
     "days_left",
     "reviewed_by",
+    "reviewed_by_organisation",
     "reviewed_at",
     "documents",
     "documents_missing",
+    "signature",
+    "signed_by",
+    "review_signature",
+    "review_signed_by",
+    "signatures",
     "file",
 ];
 
@@ -43,7 +65,7 @@ impl Collector for Certificates {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn columns(&self, arguments: &Value, _catalog: &Catalog) -> Result<Vec<String>, String> {
@@ -55,40 +77,14 @@ impl Collector for Certificates {
     }
 
     fn read(&self, reading: &Reading<'_>) -> Option<Read> {
-        let all = &reading.attested.certificates;
-        let rows: Vec<Row> = all
-            .iter()
-            .filter(|(_, certificate)| {
-                is_about(certificate.targets.as_ref(), reading.target)
-                    && certificate
-                        .controls
-                        .iter()
-                        .any(|control| control == reading.control)
-            })
-            .map(|(id, certificate)| {
-                let replaced = all.values().any(|other| {
-                    other.supersedes.as_deref() == Some(id)
-                        && is_about(other.targets.as_ref(), reading.target)
-                        && other.controls.iter().any(|control| control == reading.control)
-                });
-                row(json!({
-                    "id": id,
-                    "provider": certificate.provider,
-                    "issuer": certificate.issuer,
-                    "scheme": certificate.scheme,
-                    "number": certificate.number,
-                    "period_from": certificate.period.from,
-                    "period_to": certificate.period.to,
-                    "sites": certificate.sites,
-                    "exceptions_noted": certificate.exceptions_noted,
-                    "valid_from": certificate.period.from,
-                    "expires_at": certificate.expires_at,
-                    "superseded": replaced,
-                    "reviewed_by": certificate.reviewed_by.name,
-                    "reviewed_at": certificate.reviewed_at,
-                    "documents": documents(&certificate.documents, reading.documents),
-                    "file": format!("attestations/{id}.yaml"),
-                }))
+        let answering = reading.attested.answering(reading.control, reading.subject);
+        let superseded = reading.attested.superseded(reading.control, reading.subject);
+        let rows: Vec<Row> = answering
+            .filter_map(|(id, statement)| match statement {
+                Statement::Certificate(certificate) => {
+                    Some(raw(id, certificate, superseded.get(id).copied(), reading))
+                }
+                Statement::Attestation(_) => None,
             })
             .collect();
         Some(Read {
@@ -105,15 +101,7 @@ impl Collector for Certificates {
         let rows = statements
             .rows
             .iter()
-            .map(|raw| {
-                let mut row = with_state(raw, context.as_of);
-                row.remove("valid_from");
-                let uncovered = days_uncovered(raw, context);
-                row.insert("covers_period".to_owned(), json!(uncovered == Some(0)));
-                row.insert("days_uncovered".to_owned(), json!(uncovered));
-                row.insert("covers_site".to_owned(), json!(covers_site(raw, context.site)));
-                row
-            })
+            .flat_map(|raw| aspects(raw, context))
             .collect();
         Ok(Table {
             columns: names(COLUMNS),
@@ -122,21 +110,324 @@ impl Collector for Certificates {
     }
 }
 
-/// Days of the assessment's period, up to its clock, that the certificate does not cover.
-fn days_uncovered(raw: &Row, context: &Deriving<'_>) -> Option<i64> {
-    let day = |column: &str| raw.get(column)?.as_str()?.parse::<NaiveDate>().ok();
-    let (covered_from, covered_to) = (day("period_from")?, day("period_to")?);
-    // Nobody can certify days that have not come yet.
-    let from = context.period.from;
-    let to = context.period.to.min(context.as_of.date_naive()).max(from);
-    let all = (to - from).num_days() + 1;
-    let covered = (to.min(covered_to) - from.max(covered_from)).num_days() + 1;
-    Some(all - covered.clamp(0, all))
+fn raw(id: &str, certificate: &Certificate, later: Option<(Day, &str)>, reading: &Reading<'_>) -> Row {
+    let mut raw = common(id, Statement::Certificate(certificate), later, reading);
+    let letter = certificate.bridge_letter.as_ref();
+    let noted: Vec<Value> = certificate
+        .exceptions_noted
+        .iter()
+        .map(|exception| json!({"noted": exception.noted(), "response": exception.response()}))
+        .collect();
+    raw.extend(row(json!({
+        "provider": certificate.provider,
+        "issuer": certificate.issuer,
+        "scheme": certificate.scheme,
+        "number": certificate.number,
+        "period_from": certificate.period.from,
+        "period_to": certificate.period.to,
+        "criteria": certificate.criteria,
+        "sites": certificate.sites,
+        "subservice": certificate.subservice,
+        "subservice_organisations": certificate.subservice_organisations,
+        "exceptions_noted": noted,
+        "complementary_controls": certificate.complementary_controls,
+        "bridge_letter": letter.map(|letter| &letter.document.file),
+        "bridge_from": letter.map(|letter| letter.from),
+        "bridge_to": letter.map(|letter| letter.to),
+        "expires_at": certificate.expires_at,
+        "supersedes": certificate.supersedes,
+        "reviewed_by": certificate.reviewed_by.name,
+        "reviewed_by_organisation": certificate.reviewed_by.organisation,
+        "reviewed_at": certificate.reviewed_at,
+    })));
+    raw
+}
+
+/// One thing that is asked of a certificate, and whether it holds; not known here when other controls decide.
+struct Aspect {
+    name: &'static str,
+    subject: String,
+    holds: Option<bool>,
+    detail: String,
+    answered_by: Vec<Value>,
+}
+
+impl Aspect {
+    fn new(name: &'static str, subject: impl Into<String>, holds: bool, detail: impl Into<String>) -> Self {
+        Self {
+            name,
+            subject: subject.into(),
+            holds: Some(holds),
+            detail: detail.into(),
+            answered_by: Vec::new(),
+        }
+    }
+}
+
+/// One row for everything that is asked of a certificate.
+fn aspects(raw: &Row, context: &Deriving<'_>) -> Vec<Row> {
+    let today = Day::of(context.as_of);
+    let mut row = raw.clone();
+    add_state(&mut row, today);
+    for column in ["control", "valid_from", "bridge_letter"] {
+        row.remove(column);
+    }
+    let signature_faults = add_signatures(&mut row);
+    let noted = list(raw, "exceptions_noted")
+        .map(|one| json!(value_text(one, "noted")))
+        .collect();
+    row.insert("exceptions_noted".to_owned(), Value::Array(noted));
+    let left_to_us = list(raw, "complementary_controls")
+        .map(|one| json!(value_text(one, "requirement")))
+        .collect();
+    row.insert("complementary_controls".to_owned(), Value::Array(left_to_us));
+    let coverage = Coverage::of(raw, context);
+    let site = covers_site(raw, context.site);
+    row.insert("covers_site".to_owned(), json!(site));
+    row.insert(
+        "covers_period".to_owned(),
+        json!(
+            coverage
+                .as_ref()
+                .is_some_and(|coverage| coverage.uncovered() == 0)
+        ),
+    );
+    row.insert(
+        "days_uncovered".to_owned(),
+        json!(coverage.as_ref().map(Coverage::uncovered)),
+    );
+    row.insert(
+        "gap_days".to_owned(),
+        json!(coverage.as_ref().map_or(0, |coverage| coverage.gap)),
+    );
+
+    let mut all = vec![
+        validity(&row),
+        period(raw, coverage.as_ref()),
+        gap(raw, coverage.as_ref()),
+    ];
+    all.push(Aspect::new(
+        "site",
+        context.site.unwrap_or_default(),
+        site,
+        match (site, context.site) {
+            (true, _) => "the target's site is in its scope".to_owned(),
+            (false, Some(site)) => format!("the target's site `{site}` is not in its scope"),
+            (false, None) => {
+                "it names sites, and the inventory does not say at which the target is".to_owned()
+            }
+        },
+    ));
+    all.push(review(raw, today));
+    all.extend(documents(raw));
+    let signed = match signature_faults.first() {
+        Some(fault) => fault.clone(),
+        None => format!("its signature is {}", text(&row, "signature")),
+    };
+    all.push(Aspect::new("signature", "", signature_faults.is_empty(), signed));
+    all.extend(noted_exceptions(raw));
+    all.extend(complementary(raw));
+    all.into_iter()
+        .map(|aspect| {
+            let mut row = row.clone();
+            row.insert("aspect".to_owned(), json!(aspect.name));
+            row.insert("subject".to_owned(), json!(aspect.subject));
+            row.insert("holds".to_owned(), json!(aspect.holds));
+            row.insert("detail".to_owned(), json!(aspect.detail));
+            row.insert("answered_by".to_owned(), Value::Array(aspect.answered_by));
+            row
+        })
+        .collect()
+}
+
+fn list<'a>(row: &'a Row, column: &str) -> impl Iterator<Item = &'a Value> {
+    row.get(column).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn value_text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn validity(row: &Row) -> Aspect {
+    let (state, until) = (text(row, "state"), text(row, "expires_at"));
+    let detail = match state {
+        "valid" => format!("it counts until {until}"),
+        "expired" => format!("it counted until {until}"),
+        other => format!("it is {other}"),
+    };
+    Aspect::new("validity", until, state == "valid", detail)
+}
+
+/// Which days of the assessment's period, up to its clock, are spoken for. Nobody can vouch for days to come.
+struct Coverage {
+    /// Days before the certificate's period.
+    before: i64,
+    /// Days from its end to the assessment.
+    gap: i64,
+    /// Of these, days within the assessment's period.
+    after: i64,
+    /// Of these, days for which the letter does not vouch.
+    unbridged: i64,
+    /// Whether the letter vouches for the whole gap.
+    bridged: bool,
+}
+
+impl Coverage {
+    fn of(raw: &Row, context: &Deriving<'_>) -> Option<Self> {
+        let (covered_from, covered_to) = (day(raw, "period_from")?, day(raw, "period_to")?);
+        let from = Day::from(context.period.from);
+        let to = Day::from(context.period.to).min(Day::of(context.as_of)).max(from);
+        let before = covered_from.days_since(from).clamp(0, to.days_since(from) + 1);
+        let gap = to.days_since(covered_to).max(0);
+        let first_after = covered_to.plus_days(1).max(from);
+        let after = (to.days_since(first_after) + 1).max(0);
+        let letter = letter(raw);
+        let unbridged = match letter {
+            Some(days) if after > 0 => days_outside((first_after, to), days),
+            _ => after,
+        };
+        let bridged = letter.is_some_and(|(first, last)| first <= covered_to.plus_days(1) && last >= to);
+        Some(Self {
+            before,
+            gap,
+            after,
+            unbridged,
+            bridged,
+        })
+    }
+
+    fn uncovered(&self) -> i64 {
+        self.before + self.unbridged
+    }
+}
+
+/// The days that the bridge letter vouches for, if the letter is there.
+fn letter(raw: &Row) -> Option<(Day, Day)> {
+    let name = raw.get("bridge_letter")?.as_str()?;
+    let there =
+        list(raw, "documents").any(|document| value_text(document, "name") == name && is_present(document));
+    there
+        .then_some(())
+        .and_then(|()| Some((day(raw, "bridge_from")?, day(raw, "bridge_to")?)))
+}
+
+fn period(raw: &Row, coverage: Option<&Coverage>) -> Aspect {
+    let before = coverage.map(|coverage| coverage.before);
+    let detail = match before {
+        Some(0) => "no day of the assessed period comes before it".to_owned(),
+        Some(days) => format!("{days} days of the assessed period come before it"),
+        None => "its period cannot be read".to_owned(),
+    };
+    let subject = format!("{} to {}", text(raw, "period_from"), text(raw, "period_to"));
+    Aspect::new("period", subject, before == Some(0), detail)
+}
+
+fn gap(raw: &Row, coverage: Option<&Coverage>) -> Aspect {
+    let Some(coverage) = coverage else {
+        return Aspect::new("gap", "", false, "its period cannot be read");
+    };
+    let letter = format!("{} to {}", text(raw, "bridge_from"), text(raw, "bridge_to"));
+    let subject = if raw.get("bridge_letter").is_none_or(Value::is_null) {
+        String::new()
+    } else {
+        letter
+    };
+    let (holds, detail) = match (coverage.gap, coverage.bridged) {
+        (0, _) => (true, "it reaches to the end of what is assessed".to_owned()),
+        (days, true) => (
+            true,
+            format!("a letter vouches for the {days} days since it ended"),
+        ),
+        (days, false) => {
+            let detail = format!(
+                "it ended {days} days before, and for {} of the {} days of the assessed period since then nobody vouches",
+                coverage.unbridged, coverage.after
+            );
+            (false, detail)
+        }
+    };
+    Aspect::new("gap", subject, holds, detail)
 }
 
 fn covers_site(raw: &Row, site: Option<&str>) -> bool {
-    let Some(Value::Array(sites)) = raw.get("sites") else {
-        return false;
+    let mut sites = list(raw, "sites").peekable();
+    sites.peek().is_none() || site.is_some_and(|site| sites.any(|listed| listed.as_str() == Some(site)))
+}
+
+/// Read by somebody of ours, not by those that it is about or from.
+fn review(raw: &Row, today: Day) -> Aspect {
+    let (who, organisation) = (text(raw, "reviewed_by"), text(raw, "reviewed_by_organisation"));
+    let theirs = ["provider", "issuer"]
+        .into_iter()
+        .any(|side| !organisation.is_empty() && organisation.eq_ignore_ascii_case(text(raw, side)));
+    let when = day(raw, "reviewed_at");
+    let (holds, detail) = match when {
+        _ if who.trim().is_empty() => (false, "nobody of ours has read it".to_owned()),
+        _ if theirs => (
+            false,
+            format!("{who} belongs to {organisation}, and is nobody of ours"),
+        ),
+        Some(when) if when > today => (false, format!("it was read on {when}, which had not come yet")),
+        Some(when) => (true, format!("{who} read it on {when}")),
+        None => (false, "the day on which it was read cannot be read".to_owned()),
     };
-    sites.is_empty() || site.is_some_and(|site| sites.iter().any(|listed| listed.as_str() == Some(site)))
+    Aspect::new("review", who, holds, detail)
+}
+
+fn documents(raw: &Row) -> Vec<Aspect> {
+    let all: Vec<Aspect> = list(raw, "documents")
+        .map(|document| {
+            let fault = document_fault(document);
+            let (holds, detail) = match fault {
+                None => (true, "it is attached".to_owned()),
+                Some(fault) => (false, fault),
+            };
+            Aspect::new("document", value_text(document, "name"), holds, detail)
+        })
+        .collect();
+    if all.is_empty() {
+        let detail = "the certificate itself is not attached: `documents` is empty";
+        return vec![Aspect::new("document", "", false, detail)];
+    }
+    all
+}
+
+fn noted_exceptions(raw: &Row) -> Vec<Aspect> {
+    list(raw, "exceptions_noted")
+        .map(|exception| {
+            let (noted, response) = (value_text(exception, "noted"), value_text(exception, "response"));
+            let detail = if response.is_empty() {
+                format!("the issuer noted \"{noted}\", and nobody of ours has said what follows from it")
+            } else {
+                format!("the issuer noted \"{noted}\"; our answer: {response}")
+            };
+            Aspect::new("noted-exception", noted, !response.is_empty(), detail)
+        })
+        .collect()
+}
+
+/// What is left to us holds when our controls do: that shows only when they have been judged.
+fn complementary(raw: &Row) -> Vec<Aspect> {
+    list(raw, "complementary_controls")
+        .map(|one| {
+            let requirement = value_text(one, "requirement");
+            let answered_by: Vec<Value> = one
+                .get("answered_by")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default();
+            if answered_by.is_empty() {
+                let detail =
+                    format!("\"{requirement}\" is left to us, and no control of ours is named for it");
+                return Aspect::new("complementary", requirement, false, detail);
+            }
+            let named: Vec<&str> = answered_by.iter().filter_map(Value::as_str).collect();
+            Aspect {
+                holds: None,
+                detail: format!("\"{requirement}\" is left to us; {} see to it", named.join(", ")),
+                answered_by: answered_by.clone(),
+                ..Aspect::new("complementary", requirement, false, "")
+            }
+        })
+        .collect()
 }

@@ -1,17 +1,24 @@
-//! Attestation files and the documents that they refer to: found, parsed, hashed.
+//! A folder of attestations: its files parsed, its signatures kept, and the documents that they refer to hashed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use ring::digest;
-use schemars::JsonSchema;
-use serde::Deserialize;
+use rustix::fs::OFlags;
+use tempfile::TempDir;
 
+use super::parse::{is_id, parse};
 use crate::assessment::Attachment;
-use crate::attestation::{Attestation, Attested, Certificate};
-use crate::yaml::{self, Place, Problem, Problems};
+use crate::attestation::{Attested, SIGNATURE_SUFFIX};
+use crate::yaml::{Place, Problem, Problems};
+
+/// Larger than anything that people write by hand.
+const STATEMENT_LIMIT: u64 = 1 << 20;
+/// Larger than any report or log that belongs into a bundle.
+const DOCUMENT_LIMIT: u64 = 100 << 20;
 
 /// Why attestations could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -36,188 +43,238 @@ pub enum Document {
     Present {
         /// As it goes into the bundle.
         attachment: Attachment,
-        /// Where it is.
+        /// Where these very bytes are.
         source: PathBuf,
     },
     /// It is not, or is nothing that can be attached.
     Missing(String),
 }
 
-/// Only enough of a file to know what it is.
-#[derive(Deserialize, JsonSchema)]
-struct Kind {
-    kind: String,
+/// Whether documents are only hashed, or copied as they are, so that what is hashed is what will be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Their digests.
+    Digests,
+    /// Their bytes too.
+    Copies,
 }
+
+/// A folder of attestations that was read.
+#[derive(Debug, Default)]
+pub struct AttestedFolder {
+    /// Everything attested.
+    pub attested: Attested,
+    /// The documents, by the path that a file refers to them with.
+    pub documents: BTreeMap<String, Document>,
+    copies: Option<TempDir>,
+}
+
+impl AttestedFolder {
+    /// Whether documents lie in a folder of copies, which goes with this.
+    pub fn has_copies(&self) -> bool {
+        self.copies.is_some()
+    }
+}
+
+/// Files by their path in a bundle.
+type Files = BTreeMap<String, Vec<u8>>;
 
 /// Everything attested in a folder, with the documents that it refers to.
 ///
 /// # Errors
 /// [`DocumentError::Unreadable`]; [`DocumentError::Problems`] with every problem of every file.
-pub fn read_folder(folder: &Path) -> Result<(Attested, BTreeMap<String, Document>), DocumentError> {
+pub fn read_folder(folder: &Path, keep: Keep) -> Result<AttestedFolder, DocumentError> {
     let unreadable = |path: &Path| {
         let path = path.display().to_string();
         move |source| DocumentError::Unreadable { path, source }
     };
-    let mut files = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable(folder))? {
-        let path = entry.map_err(unreadable(folder))?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "yaml" || extension == "yml")
-        {
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            files.insert(
-                format!("attestations/{name}"),
-                std::fs::read(&path).map_err(unreadable(&path))?,
-            );
-        }
-    }
-    let attested = parse(files).map_err(DocumentError::Problems)?;
-    let documents = attested
-        .documents()
-        .map(|reference| (reference.file.clone(), look(folder, &reference.file)))
-        .collect();
-    Ok((attested, documents))
-}
-
-/// Everything attested in these files (`attestations/<id>.yaml` to bytes).
-///
-/// # Errors
-/// Every problem of every file.
-pub fn parse(files: BTreeMap<String, Vec<u8>>) -> Result<Attested, Problems> {
-    let mut attested = Attested::default();
-    let mut problems = Vec::new();
-    for (file, bytes) in &files {
-        let id = Path::new(file)
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let taken = match yaml::parse::<Kind>(file, bytes) {
-            Ok(kind) if kind.kind == "attestation" => yaml::parse::<Attestation>(file, bytes).map(|parsed| {
-                check_attestation(file, &parsed, &mut problems);
-                attested.attestations.insert(id.clone(), parsed);
-            }),
-            Ok(kind) if kind.kind == "certificate" => yaml::parse::<Certificate>(file, bytes).map(|parsed| {
-                check_certificate(file, &parsed, &mut problems);
-                attested.certificates.insert(id.clone(), parsed);
-            }),
-            Ok(kind) => Err(Problems(vec![Place { line: 1, column: 1 }.problem(
-                file,
-                format!("the kind `{}` is not known", kind.kind),
-                "write `kind: attestation` or `kind: certificate`",
-            )])),
-            Err(problems) => Err(problems),
-        };
-        if let Err(found) = taken {
-            problems.extend(found.0);
-        }
-        if !is_id(&id) {
-            problems.push(Place::default().problem(
-                file,
-                format!("`{id}` cannot be an id"),
-                "name the file with letters, digits, hyphens, dots and underscores only",
-            ));
-        }
-    }
-    attested.files = files;
-    if problems.is_empty() {
-        Ok(attested)
-    } else {
-        Err(Problems(problems))
-    }
-}
-
-fn check_attestation(file: &str, attestation: &Attestation, problems: &mut Vec<Problem>) {
-    let from = attestation.valid_from.unwrap_or(attestation.performed_at);
-    if attestation.expires_at < from {
-        let message = format!("it expires on {} and begins on {from}", attestation.expires_at);
-        problems.push(Place::default().problem(file, message, "correct `expires_at` or `valid_from`"));
-    }
-    if attestation
-        .reviewer
-        .as_ref()
-        .is_some_and(|reviewer| reviewer.name == attestation.performed_by.name)
-    {
-        let message = "the reviewer is the performer";
-        problems.push(Place::default().problem(file, message, "have somebody else review it"));
-    }
-}
-
-fn check_certificate(file: &str, certificate: &Certificate, problems: &mut Vec<Problem>) {
-    if certificate.period.to < certificate.period.from {
-        let message = format!(
-            "its period ends on {} and begins on {}",
-            certificate.period.to, certificate.period.from
-        );
-        problems.push(Place::default().problem(file, message, "correct `period`"));
-    }
-}
-
-/// Looks for a document inside the folder; links may not lead out of it.
-fn look(folder: &Path, name: &str) -> Document {
-    let relative = Path::new(name);
-    if relative.is_absolute()
-        || relative
-            .components()
-            .any(|part| !matches!(part, Component::Normal(_) | Component::CurDir))
-    {
-        return Document::Missing("its path leads out of the folder".to_owned());
-    }
-    let path = folder.join(relative);
-    let (Ok(real), Ok(root)) = (path.canonicalize(), folder.canonicalize()) else {
-        return Document::Missing("there is no such file".to_owned());
-    };
-    if !real.starts_with(root) {
-        return Document::Missing("a link leads out of the folder".to_owned());
-    }
-    match attach(&real, name) {
-        Ok(attachment) => Document::Present {
-            attachment,
-            source: real,
+    let root = folder.canonicalize().map_err(unreadable(folder))?;
+    let (files, mut problems) = read_files(folder, &root)?;
+    let shown = |problem: Problem| Problem {
+        file: match problem.file.strip_prefix("attestations/") {
+            Some(name) => folder.join(name).display().to_string(),
+            None => problem.file,
         },
-        Err(error) => Document::Missing(error.to_string()),
-    }
-}
-
-fn attach(path: &Path, name: &str) -> std::io::Result<Attachment> {
-    let mut file = File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other("it is not a regular file"));
-    }
-    let mut context = digest::Context::new(&digest::SHA256);
-    let mut buffer = vec![0; 1 << 20];
-    let mut size = 0;
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            break;
+        ..problem
+    };
+    let attested = match parse(files) {
+        Ok(attested) if problems.is_empty() => attested,
+        parsed => {
+            problems.extend(parsed.err().unwrap_or_default().0);
+            problems.sort();
+            let problems = problems.into_iter().map(shown).collect();
+            return Err(DocumentError::Problems(Problems(problems)));
         }
-        context.update(buffer.get(..count).unwrap_or_default());
-        size += count as u64;
-    }
-    let sha256 = hex::encode(context.finish());
-    let extension = Path::new(name)
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .filter(|extension| extension.len() <= 8 && extension.chars().all(|c| c.is_ascii_alphanumeric()))
-        .unwrap_or("bin")
-        .to_lowercase();
-    Ok(Attachment {
-        path: format!("attachments/{sha256}.{extension}"),
-        name: name.to_owned(),
-        sha256,
-        size,
+    };
+    let names: BTreeSet<&str> = attested.documents().map(|one| one.file.as_str()).collect();
+    let copies = (keep == Keep::Copies && !names.is_empty())
+        .then(tempfile::tempdir)
+        .transpose()
+        .map_err(unreadable(&std::env::temp_dir()))?;
+    let into = copies.as_ref().map(TempDir::path);
+    let documents = names
+        .into_iter()
+        .map(|name| (name.to_owned(), look(&root, name, into)))
+        .collect();
+    Ok(AttestedFolder {
+        attested,
+        documents,
+        copies,
     })
 }
 
-fn is_id(text: &str) -> bool {
-    let plain = text
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
-    plain && !text.is_empty() && text.len() <= 100 && !text.starts_with('.') && !text.ends_with('.')
+/// The statements and signatures of a folder: `attestations/…` to bytes, and what is wrong with the files as files.
+fn read_files(folder: &Path, root: &Path) -> Result<(Files, Vec<Problem>), DocumentError> {
+    let unreadable = |path: &Path| {
+        let path = path.display().to_string();
+        move |source| DocumentError::Unreadable { path, source }
+    };
+    let (mut files, mut problems) = (BTreeMap::new(), Vec::new());
+    for entry in std::fs::read_dir(folder).map_err(unreadable(folder))? {
+        let path = entry.map_err(unreadable(folder))?.path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let is_statement = name.ends_with(".yaml") || name.ends_with(".yml");
+        if !is_statement && !name.ends_with(SIGNATURE_SUFFIX) {
+            continue;
+        }
+        let file = format!("attestations/{name}");
+        let mut wrong =
+            |message: String, help: &str| problems.push(Place::default().problem(&file, message, help));
+        match inside(&path, root) {
+            Err(reason) => wrong(reason, "put the file itself into the folder"),
+            Ok(real) => match open_regular(&real) {
+                Err(error) if error.kind() == std::io::ErrorKind::Other => {
+                    wrong(error.to_string(), "put the file itself into the folder");
+                }
+                Err(error) => return Err(unreadable(&path)(error)),
+                Ok((opened, size)) if size <= STATEMENT_LIMIT => {
+                    let mut bytes = Vec::new();
+                    opened
+                        .take(STATEMENT_LIMIT + 1)
+                        .read_to_end(&mut bytes)
+                        .map_err(unreadable(&path))?;
+                    files.insert(file, bytes);
+                }
+                Ok((_, size)) => wrong(
+                    format!("it has {size} bytes, and no more than {STATEMENT_LIMIT} are read"),
+                    "keep long texts in a document and refer to it",
+                ),
+            },
+        }
+    }
+    Ok((files, problems))
+}
+
+/// The real path of something inside a folder; links may not lead out of it.
+fn inside(path: &Path, root: &Path) -> Result<PathBuf, String> {
+    match path.canonicalize() {
+        Err(_) => Err("there is no such file".to_owned()),
+        Ok(real) if real.starts_with(root) => Ok(real),
+        Ok(_) => Err("a link leads out of the folder".to_owned()),
+    }
+}
+
+/// Opens a regular file, whatever a path has become meanwhile: neither waits for a pipe nor follows a late link.
+fn open_regular(path: &Path) -> std::io::Result<(File, u64)> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    let file = File::options()
+        .read(true)
+        .custom_flags(flags.cast_signed())
+        .open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() {
+        Ok((file, metadata.len()))
+    } else {
+        Err(std::io::Error::other("it is not a regular file"))
+    }
+}
+
+/// Looks for a document inside the folder, and copies it where it is to be kept.
+fn look(root: &Path, name: &str, copies: Option<&Path>) -> Document {
+    let relative = Path::new(name);
+    let leads_out = relative
+        .components()
+        .any(|part| !matches!(part, Component::Normal(_) | Component::CurDir));
+    if relative.is_absolute() || leads_out || name.is_empty() {
+        return Document::Missing("its path leads out of the folder".to_owned());
+    }
+    let found = inside(&root.join(relative), root)
+        .and_then(|real| attach(&real, name, copies).map_err(|error| error.to_string()));
+    match found {
+        Ok((attachment, source)) => Document::Present { attachment, source },
+        Err(reason) => Document::Missing(reason),
+    }
+}
+
+fn attach(path: &Path, name: &str, copies: Option<&Path>) -> std::io::Result<(Attachment, PathBuf)> {
+    let other = |message: &str| std::io::Error::other(message.to_owned());
+    let (mut file, stated) = open_regular(path)?;
+    if stated > DOCUMENT_LIMIT {
+        let message = format!("it has {stated} bytes, and no more than {DOCUMENT_LIMIT} are attached");
+        return Err(other(&message));
+    }
+    let before = file.metadata()?;
+    let mut copy = copies.map(tempfile::NamedTempFile::new_in).transpose()?;
+    let mut context = digest::Context::new(&digest::SHA256);
+    let mut buffer = vec![0; 1 << 16];
+    let mut size = 0;
+    loop {
+        let count = file.read(&mut buffer)?;
+        let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else {
+            break;
+        };
+        context.update(piece);
+        if let Some(copy) = &mut copy {
+            copy.write_all(piece)?;
+        }
+        size += count as u64;
+        if size > DOCUMENT_LIMIT {
+            return Err(other("it grew while it was read"));
+        }
+    }
+    let after = file.metadata()?;
+    let stamp = |metadata: &std::fs::Metadata| {
+        (
+            metadata.len(),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+            metadata.ctime(),
+            metadata.ctime_nsec(),
+        )
+    };
+    if size != stated || stamp(&before) != stamp(&after) {
+        return Err(other("it changed while it was read"));
+    }
+    let sha256 = hex::encode(context.finish());
+    let source = match copy {
+        Some(copy) => copy.keep().map_err(|error| error.error)?.1,
+        None => path.to_owned(),
+    };
+    let attachment = Attachment {
+        path: format!("attachments/{sha256}.{}", extension(name)),
+        name: name.to_owned(),
+        sha256,
+        size,
+    };
+    Ok((attachment, source))
+}
+
+fn extension(name: &str) -> String {
+    Path::new(name)
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .filter(|extension| {
+            (1..=8).contains(&extension.len()) && extension.chars().all(|c| c.is_ascii_alphanumeric())
+        })
+        .unwrap_or("bin")
+        .to_lowercase()
+}
+
+/// Whether a name can be that of a statement; used before a file is written.
+pub fn is_statement_id(text: &str) -> bool {
+    is_id(text)
 }

@@ -10,10 +10,11 @@ use super::finish::finish;
 use super::identity::{self, Database, Opening};
 use super::plan::{Plan, PlannedEvidence};
 use super::session::{self, AskError};
+use super::statements::STATEMENTS;
 use super::surroundings::{look_at_host, probe, take_host, take_probes};
-use super::{Asked, Document, Limits, Question, Reading, attestation, facts};
+use super::{Asked, Document, Limits, Question, Reading, facts};
 use crate::assessment::Period;
-use crate::attestation::Attested;
+use crate::attestation::{Attested, Subject};
 use crate::control::{Catalog, Scope};
 use crate::escape::sql_identifier;
 use crate::evidence::{Evidence, Need, Requirement, ServerIdentity};
@@ -352,7 +353,11 @@ async fn ask_database(
 fn read_files(planned: &PlannedEvidence<'_>, target: &Target, shared: &Collecting<'_>, answer: &mut Answers) {
     let reading = Reading {
         control: planned.control,
-        target: &target.id,
+        subject: Subject {
+            target: Some(&target.id),
+            tags: &target.tags,
+            site: target.site.as_deref(),
+        },
         attested: shared.attested,
         documents: shared.documents,
     };
@@ -361,7 +366,7 @@ fn read_files(planned: &PlannedEvidence<'_>, target: &Target, shared: &Collectin
     };
     answer.failure = None;
     answer.server_time = None;
-    answer.raw.insert(attestation::STATEMENTS.to_owned(), read.table);
+    answer.raw.insert(STATEMENTS.to_owned(), read.table);
     answer
         .requirements
         .extend(read.missing.map(|(need, remedy)| Requirement {

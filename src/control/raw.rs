@@ -1,6 +1,6 @@
 //! A control as its YAML file writes it, and the parsing of it into what it means.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use serde_yaml::Spanned;
 
 use super::{Applies, Control, ExceptionTemplate, Expression, Guide, Level, Request, Severity, WhenEmpty};
+use crate::attestation::{Question, QuestionKind};
 use crate::yaml::{Place, Problem};
 
 /// A control: one requirement on a PostgreSQL server, and how its evidence is judged.
@@ -44,6 +45,10 @@ pub struct RawControl {
     /// Parameters with their defaults; a profile overrides them.
     #[serde(default)]
     pub parameters: Map<String, Value>,
+    /// What whoever attests to it has to answer; statements keep the answers under `answers`.
+    #[serde(default)]
+    #[schemars(with = "Vec<Question>")]
+    pub questions: Vec<Spanned<Question>>,
     /// What to collect: the first entry whose `when` holds is used.
     pub evidence: Vec<RawRequest>,
     /// The population in words: all rows that are examined.
@@ -114,6 +119,7 @@ impl RawControl {
         self.check_names(file, guide, &mut problems);
         self.check_references(file, &mut problems);
         self.check_examples(file, &mut problems);
+        self.check_questions(file, &mut problems);
         let applies = self.applies.as_ref().map_or_else(Applies::default, |applies| {
             parse_applies(file, Place::of(applies), Some(&applies.value), &mut problems)
         });
@@ -160,6 +166,11 @@ impl RawControl {
                 .collect(),
             applies,
             parameters: self.parameters,
+            questions: self
+                .questions
+                .into_iter()
+                .map(|question| question.value)
+                .collect(),
             evidence,
             population: self.population,
             exception,
@@ -233,6 +244,36 @@ impl RawControl {
                     "remove it, or name the numbers",
                 ));
             }
+        }
+    }
+
+    fn check_questions(&self, file: &str, problems: &mut Vec<Problem>) {
+        let mut seen = BTreeSet::new();
+        for question in &self.questions {
+            let (place, question) = (Place::of(question), &question.value);
+            let mut wrong =
+                |message: String, help: &str| problems.push(place.problem(file, message, help.to_owned()));
+            if !is_id(&question.id.replace('_', "-")) {
+                let message = format!("`{}` cannot be the id of a question", question.id);
+                wrong(message, "use lower-case letters, digits and underscores");
+            }
+            if !seen.insert(&question.id) {
+                let message = format!("the question `{}` is asked twice", question.id);
+                wrong(message, "rename or remove one of the two");
+            }
+            if question.expects.is_some() && question.kind != QuestionKind::YesNo {
+                let message = format!("`expects` of `{}` has no meaning", question.id);
+                wrong(message, "only a `yes-no` question expects an answer");
+            }
+        }
+        let attested = self
+            .evidence
+            .iter()
+            .any(|request| request.collector.value == "attestation");
+        if let (Some(first), false) = (self.questions.first(), attested) {
+            let message = "nobody is asked these questions";
+            let help = "only a control with the collector `attestation` has questions";
+            problems.push(Place::of(first).problem(file, message, help));
         }
     }
 

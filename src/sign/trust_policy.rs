@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key_file::{read_small, write_public};
 use super::{PublicKey, SignError};
+use crate::attestation::{ATTESTOR, REVIEWER};
 
 /// The version of the policy format that this program reads and writes.
 pub const POLICY_VERSION: u32 = 1;
@@ -42,6 +43,13 @@ pub struct TrustedKey {
     pub owner: String,
     /// The roles it may sign in.
     pub roles: Vec<String>,
+    /// The controls that it may sign attestations for, as ids or with a `*` at the end; all when this and `sections`
+    /// are absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub controls: Option<Vec<String>>,
+    /// The sections whose controls it may sign attestations for, in the same way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sections: Option<Vec<String>>,
     /// From when its signatures are accepted.
     pub valid_from: DateTime<Utc>,
     /// Until when (exclusive) its signatures are accepted.
@@ -72,7 +80,8 @@ pub enum Revocation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Requirement {
-    /// The kind of statement: `assessment`. A kind that the verifier does not know is never met.
+    /// The kind of statement: `assessment`, or `attestation` for each file of attestations and certificates. A kind
+    /// that the verifier does not know is never met.
     pub statement: String,
     /// The role the signature was made in.
     pub role: String,
@@ -106,7 +115,7 @@ pub struct SeriesPin {
 }
 
 impl TrustPolicy {
-    /// A policy that wants one assessment signed in `role` by `owner` with `key`, from `valid_from` to `valid_until`.
+    /// A policy that wants one assessment, or each attestation for the roles of those who attest and review, signed in `role` by `owner` with `key`, from `valid_from` to `valid_until`.
     pub fn single(
         key: &PublicKey,
         owner: &str,
@@ -121,13 +130,15 @@ impl TrustPolicy {
                 public_key: key.to_pem(),
                 owner: owner.to_owned(),
                 roles: vec![role.to_owned()],
+                controls: None,
+                sections: None,
                 valid_from,
                 valid_until,
                 revoked_at: None,
                 revoked_reason: None,
             }],
             require: vec![Requirement {
-                statement: "assessment".to_owned(),
+                statement: kind_signed_as(role).to_owned(),
                 role: role.to_owned(),
                 threshold: 1,
                 distinct_owner_from: Vec::new(),
@@ -161,6 +172,19 @@ impl TrustPolicy {
         let policy: Self = serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))?;
         policy.check().map_err(wrong)?;
         Ok(policy)
+    }
+
+    /// Adds a key to the policy, and the requirement that goes with its role where there is none.
+    pub fn add(&mut self, other: Self) {
+        self.keys.extend(other.keys);
+        for requirement in other.require {
+            let known =
+                |one: &Requirement| one.statement == requirement.statement && one.role == requirement.role;
+            // A reviewer is welcome, and not demanded until the policy's owner says so.
+            if !self.require.iter().any(known) && requirement.role != REVIEWER {
+                self.require.push(requirement);
+            }
+        }
     }
 
     /// Writes the policy to a new file, complete or not at all.
@@ -223,6 +247,21 @@ impl TrustedKey {
         PublicKey::from_pem(&self.public_key)
     }
 
+    /// Whether it may sign what answers this control of this section.
+    pub fn may_attest(&self, control: &str, section: &str) -> bool {
+        if self.controls.is_none() && self.sections.is_none() {
+            return true;
+        }
+        let named = |patterns: &Option<Vec<String>>, name: &str| {
+            let mut patterns = patterns.iter().flatten();
+            patterns.any(|pattern| match pattern.strip_suffix('*') {
+                Some(start) => name.starts_with(start),
+                None => name == pattern,
+            })
+        };
+        named(&self.controls, control) || named(&self.sections, section)
+    }
+
     fn check(&self) -> Result<(), String> {
         let key = self
             .public_key()
@@ -259,6 +298,15 @@ impl TrustedKey {
             ));
         }
         Ok(())
+    }
+}
+
+/// The kind of statement that somebody in a role signs.
+fn kind_signed_as(role: &str) -> &'static str {
+    if [ATTESTOR, REVIEWER].contains(&role) {
+        "attestation"
+    } else {
+        "assessment"
     }
 }
 

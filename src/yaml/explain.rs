@@ -102,6 +102,14 @@ fn from_violation(
                 "",
             ));
         }
+        ValidationErrorKind::Pattern { .. } => {
+            let found = plain(&node.value.to_json());
+            let help = match examples(schema, violation) {
+                Some(examples) => format!("write it like {examples}"),
+                None => String::new(),
+            };
+            problems.push(place.problem(file, format!("{name} is `{found}`"), help));
+        }
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
             if let Some(words) = words(context) {
                 let found = plain(&node.value.to_json());
@@ -153,6 +161,14 @@ fn known_fields(schema: &Value, violation: &ValidationError<'_>) -> Vec<String> 
     properties
         .map(|properties| properties.keys().cloned().collect())
         .unwrap_or_default()
+}
+
+/// Examples that the schema gives at the place of a text of the wrong form.
+fn examples(schema: &Value, violation: &ValidationError<'_>) -> Option<String> {
+    let path = violation.schema_path().to_string();
+    let parent = schema.pointer(path.strip_suffix("/pattern")?)?;
+    let examples = parent.get("examples")?.as_array()?;
+    Some(examples.iter().map(plain).collect::<Vec<_>>().join(" or "))
 }
 
 /// The words that a choice is between, when that is all that its branches differ in.

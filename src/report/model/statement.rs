@@ -64,6 +64,7 @@ pub(super) fn statements(targets: &[&TargetRecord]) -> Vec<StatementView> {
             }
             for row in &evidence.table.rows {
                 let view = view(kind, row);
+                let aspect = aspect(row);
                 let index = views
                     .iter()
                     .position(|known| known.anchor == view.anchor)
@@ -74,6 +75,15 @@ pub(super) fn statements(targets: &[&TargetRecord]) -> Vec<StatementView> {
                 if let Some(known) = views.get_mut(index) {
                     add(&mut known.controls, name);
                     add(&mut known.targets, &target.summary.id);
+                    // One statement may answer several controls, and each asks its own questions.
+                    for answer in answers(row) {
+                        if !known.details.contains(&answer) {
+                            known.details.push(answer);
+                        }
+                    }
+                    if let Some(aspect) = aspect.filter(|aspect| !known.details.contains(aspect)) {
+                        known.details.push(aspect);
+                    }
                     if row.get("covers_site") == Some(&Value::Bool(false)) {
                         add(&mut known.uncovered, &target.summary.id);
                     }
@@ -122,7 +132,17 @@ fn view(kind: &str, row: &Row) -> StatementView {
                 ("Answer", "answer"),
                 ("Method", "method"),
                 ("Reviewer", "reviewer"),
+                ("Reviewed at", "reviewed_at"),
                 ("Valid from", "valid_from"),
+                ("To be repeated", "frequency"),
+                ("Signature", "signature"),
+                ("Signed by", "signed_by"),
+                ("Reviewer's signature", "review_signature"),
+                ("Review signed by", "review_signed_by"),
+                ("Replaced by", "superseded_by"),
+                ("Withdrawn at", "revoked_at"),
+                ("Withdrawn because", "revoked_reason"),
+                ("What is wrong with it", "faults"),
             ],
         )
     } else {
@@ -139,10 +159,18 @@ fn view(kind: &str, row: &Row) -> StatementView {
             &[
                 ("Covers the period", "covers_period"),
                 ("Days not covered", "days_uncovered"),
+                ("Criteria", "criteria"),
                 ("Sites", "sites"),
+                ("The provider's own providers", "subservice"),
+                ("These are", "subservice_organisations"),
+                ("Bridge letter from", "bridge_from"),
+                ("Bridge letter to", "bridge_to"),
                 ("Exceptions noted by the issuer", "exceptions_noted"),
                 ("Reviewed by", "reviewed_by"),
                 ("Reviewed at", "reviewed_at"),
+                ("Signature", "signature"),
+                ("Signed by", "signed_by"),
+                ("Replaced by", "superseded_by"),
             ],
         )
     };
@@ -172,10 +200,51 @@ fn view(kind: &str, row: &Row) -> StatementView {
             .iter()
             .map(|(label, column)| ((*label).to_owned(), text(column)))
             .filter(|(_, value)| !value.is_empty())
+            .chain(answers(row))
             .collect(),
         documents: documents(row),
         file: text("file"),
     }
+}
+
+/// What was asked, and what was answered.
+fn answers(row: &Row) -> Vec<(String, String)> {
+    let list = row.get("answers").and_then(Value::as_array);
+    list.into_iter()
+        .flatten()
+        .filter_map(|one| {
+            let answer = match one.get("answer")? {
+                Value::Null => return None,
+                Value::String(text) => text.clone(),
+                Value::Bool(true) => "yes".to_owned(),
+                Value::Bool(false) => "no".to_owned(),
+                Value::Array(items) => {
+                    let items = items
+                        .iter()
+                        .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned));
+                    items.collect::<Vec<_>>().join(", ")
+                }
+                Value::Object(days) => {
+                    let day = |end: &str| days.get(end).and_then(Value::as_str).unwrap_or_default();
+                    format!("{} to {}", day("from"), day("to"))
+                }
+                other => other.to_string(),
+            };
+            Some((one.get("ask")?.as_str()?.to_owned(), answer))
+        })
+        .collect()
+}
+
+/// What a row says of one aspect of a certificate, where that is more than its other details say.
+fn aspect(row: &Row) -> Option<(String, String)> {
+    let label = match (row.get("aspect")?.as_str()?, row.get("holds")?.as_bool()) {
+        ("complementary", _) => "Left to us",
+        ("noted-exception", _) => "Exception noted by the issuer",
+        ("gap", _) => "Since its end",
+        (_, Some(false)) => "What is wrong with it",
+        _ => return None,
+    };
+    Some((label.to_owned(), row.get("detail")?.as_str()?.to_owned()))
 }
 
 fn documents(row: &Row) -> Vec<DocumentView> {

@@ -1,7 +1,5 @@
 //! What the whole catalog finds on a server: the program's own stages, without reports and bundles.
 
-use std::collections::BTreeMap;
-
 use pgdossier::assessment::Period;
 use pgdossier::attestation::Attested;
 use pgdossier::collect::{self, Collecting, Limits};
@@ -93,7 +91,7 @@ impl Judge {
             catalog: &self.catalog,
             attested,
             profile,
-            documents: &BTreeMap::new(),
+            documents: &People::documents(),
             as_of: crate::support::AS_OF.parse().unwrap(),
             period: &period,
             limits: Limits::default(),

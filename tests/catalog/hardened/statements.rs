@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use pgdossier::attestation::Attested;
-use pgdossier::collect;
+use pgdossier::assessment::Attachment;
+use pgdossier::attestation::{Attested, Question, QuestionKind};
+use pgdossier::collect::{self, Document};
 use pgdossier::control::Catalog;
 
 /// The controls that people answer, by the kind of statement.
 pub(crate) struct People {
     pub(crate) attestation: Vec<String>,
     pub(crate) certificate: Vec<String>,
+    /// Sound answers to each control's questions, in YAML.
+    answers: BTreeMap<String, String>,
 }
 
 /// What is wrong with one statement.
@@ -37,7 +40,24 @@ impl People {
         Self {
             attestation: answered_by("attestation"),
             certificate: answered_by("certificate"),
+            answers: catalog
+                .controls
+                .iter()
+                .map(|control| (control.id.clone(), answers(&control.questions)))
+                .collect(),
         }
+    }
+
+    /// The documents that the statements refer to.
+    pub(crate) fn documents() -> BTreeMap<String, Document> {
+        let attachment = Attachment {
+            path: format!("attachments/{}.pdf", "a".repeat(64)),
+            name: "report.pdf".to_owned(),
+            sha256: "a".repeat(64),
+            size: 1,
+        };
+        let source = "report.pdf".into();
+        BTreeMap::from([("report.pdf".to_owned(), Document::Present { attachment, source })])
     }
 
     /// A statement for each control, sound but for the one that is named.
@@ -47,10 +67,10 @@ impl People {
                 .filter(|(named, _)| *named == control)
                 .map(|(_, given)| given)
         };
-        let attestations = self
-            .attestation
-            .iter()
-            .map(|control| (format!("{control}.yaml"), attestation(control, given(control))));
+        let attestations = self.attestation.iter().map(|control| {
+            let text = attestation(control, &self.answers[control], given(control));
+            (format!("{control}.yaml"), text)
+        });
         let certificates = self.certificate.iter().map(|control| {
             (
                 format!("{control}-certificate.yaml"),
@@ -65,7 +85,23 @@ impl People {
     }
 }
 
-fn attestation(control: &str, given: Option<Given>) -> String {
+fn answers(questions: &[Question]) -> String {
+    let mut text = String::from("answers: {");
+    for question in questions {
+        let answer = match question.kind {
+            QuestionKind::Text => "it was seen",
+            QuestionKind::Date => "2026-10-05",
+            QuestionKind::YesNo => "true",
+            QuestionKind::Number => "7",
+            QuestionKind::List => "[Ann, Bob]",
+            QuestionKind::Period => "{ from: 2026-07-01, to: 2026-09-30 }",
+        };
+        text.push_str(&format!(" {}: {answer},", question.id));
+    }
+    text + " }"
+}
+
+fn attestation(control: &str, answers: &str, given: Option<Given>) -> String {
     let (answer, expires, more) = match given {
         None => ("satisfied", "2027-03-31", ""),
         Some(Given::NotSatisfied) => ("not-satisfied", "2027-03-31", ""),
@@ -78,7 +114,7 @@ fn attestation(control: &str, given: Option<Given>) -> String {
     };
     format!(
         "kind: attestation\ncontrols: [{control}]\nstatement: It was looked at.\nanswer: {answer}\nmethod: examine\n\
-         performed_by: {{ name: Ann }}\nperformed_at: 2026-10-05\nreviewer: {{ name: Bob }}\nexpires_at: {expires}\n{more}"
+         performed_by: {{ name: Ann }}\nperformed_at: 2026-10-05\nreviewer: {{ name: Bob }}\nexpires_at: {expires}\n{answers}\n{more}"
     )
 }
 
@@ -92,6 +128,7 @@ fn certificate(control: &str, given: Option<Given>) -> String {
     format!(
         "kind: certificate\ncontrols: [{control}]\nprovider: Example Colocation\nissuer: Example Assurance\n\
          scheme: SOC 2 Type II\nnumber: EA-1\nperiod: {{ from: 2026-01-01, to: {until} }}\nsites: []\n\
-         expires_at: {expires}\nreviewed_by: {{ name: Ann }}\nreviewed_at: 2026-10-05\n"
+         expires_at: {expires}\nreviewed_by: {{ name: Ann }}\nreviewed_at: 2026-10-05\n\
+         documents: [{{ file: report.pdf, description: the report }}]\n"
     )
 }

@@ -1,0 +1,229 @@
+//! Files of statements, parsed on all cores, and what is wrong with each of them by itself.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::thread;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::attestation::{Attestation, Attested, Certificate, Person, SIGNATURE_SUFFIX};
+use crate::yaml::{self, Place, Problem, Problems};
+
+/// Only enough of a file to know what it is.
+#[derive(Deserialize, JsonSchema)]
+struct Kind {
+    kind: String,
+}
+
+enum Parsed {
+    Attestation(Box<Attestation>),
+    Certificate(Box<Certificate>),
+}
+
+type One<'a> = (&'a str, String, Result<Parsed, Problems>);
+
+/// Everything attested in these files (`attestations/<id>.yaml` to bytes, and signatures beside them).
+///
+/// # Errors
+/// Every problem of every file.
+pub fn parse(files: BTreeMap<String, Vec<u8>>) -> Result<Attested, Problems> {
+    let (mut attestations, mut certificates) = (BTreeMap::new(), BTreeMap::new());
+    let mut problems = Vec::new();
+    let mut taken: BTreeMap<String, String> = BTreeMap::new();
+    for (file, id, parsed) in parse_all(&files) {
+        if !is_id(&id) {
+            problems.push(Place::default().problem(
+                file,
+                format!("`{id}` cannot be an id"),
+                "name the file with letters, digits, hyphens, dots and underscores only",
+            ));
+        }
+        if let Some(other) = taken.insert(id.to_lowercase(), file.to_owned()) {
+            let message = format!("`{other}` has the same id");
+            problems.push(Place::default().problem(file, message, "rename one of the two"));
+        }
+        match parsed {
+            Ok(Parsed::Attestation(parsed)) => {
+                attestations.insert(id, *parsed);
+            }
+            Ok(Parsed::Certificate(parsed)) => {
+                certificates.insert(id, *parsed);
+            }
+            Err(found) => problems.extend(found.0),
+        }
+    }
+    let attested = Attested::new(attestations, certificates, files);
+    for id in attested.circles() {
+        let (file, place) = place(&attested, id, "/supersedes");
+        let message = "statements replace one another in a circle, so that none of them would count";
+        problems.push(place.problem(&file, message, "let the later one supersede the earlier one only"));
+    }
+    if problems.is_empty() {
+        Ok(attested)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+fn parse_all(files: &BTreeMap<String, Vec<u8>>) -> Vec<One<'_>> {
+    let statements: Vec<(&str, &[u8])> = files
+        .iter()
+        .filter(|(file, _)| !file.ends_with(SIGNATURE_SUFFIX))
+        .map(|(file, bytes)| (file.as_str(), bytes.as_slice()))
+        .collect();
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = statements.len().div_ceil(threads).max(64);
+    thread::scope(|scope| {
+        let workers: Vec<_> = statements
+            .chunks(share)
+            .map(|part| scope.spawn(|| part.iter().map(|(file, bytes)| parse_one(file, bytes)).collect()))
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| -> Vec<One<'_>> {
+                worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    })
+}
+
+fn parse_one<'a>(file: &'a str, bytes: &[u8]) -> One<'a> {
+    let id = Path::new(file)
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let parsed = match kind(file, bytes) {
+        Err(problems) => Err(problems),
+        Ok(kind) if kind == "attestation" => yaml::parse::<Attestation>(file, bytes).and_then(|parsed| {
+            checked(
+                check_attestation(file, bytes, &parsed),
+                Parsed::Attestation(Box::new(parsed)),
+            )
+        }),
+        Ok(kind) if kind == "certificate" => yaml::parse::<Certificate>(file, bytes).and_then(|parsed| {
+            checked(
+                check_certificate(file, bytes, &parsed),
+                Parsed::Certificate(Box::new(parsed)),
+            )
+        }),
+        Ok(kind) => Err(Problems(vec![yaml::place(bytes, "/kind").problem(
+            file,
+            format!("the kind `{kind}` is not known"),
+            "write `kind: attestation` or `kind: certificate`",
+        )])),
+    };
+    (file, id, parsed)
+}
+
+fn checked(problems: Vec<Problem>, parsed: Parsed) -> Result<Parsed, Problems> {
+    if problems.is_empty() {
+        Ok(parsed)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+/// What a file says it is. Most say so in a line of its own, which saves parsing them twice.
+fn kind(file: &str, bytes: &[u8]) -> Result<String, Problems> {
+    let plain = std::str::from_utf8(bytes).ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("kind:"))?;
+        Some(line.trim()).filter(|kind| ["attestation", "certificate"].contains(kind))
+    });
+    match plain {
+        Some(kind) => Ok(kind.to_owned()),
+        None => yaml::parse::<Kind>(file, bytes).map(|parsed| parsed.kind),
+    }
+}
+
+fn check_attestation(file: &str, bytes: &[u8], attestation: &Attestation) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut wrong = |pointer: &str, message: String, help: &str| {
+        problems.push(yaml::place(bytes, pointer).problem(file, message, help.to_owned()));
+    };
+    let from = attestation.first_day();
+    if attestation.expires_at < from {
+        let message = format!("it expires on {} and begins on {from}", attestation.expires_at);
+        wrong("/expires_at", message, "correct `expires_at` or `valid_from`");
+    }
+    if attestation
+        .reviewer
+        .as_ref()
+        .is_some_and(|reviewer| same_person(reviewer, &attestation.performed_by))
+    {
+        wrong(
+            "/reviewer",
+            "the reviewer is the performer".to_owned(),
+            "have somebody else review it",
+        );
+    }
+    for (index, document) in attestation.documents.iter().enumerate() {
+        if document.period.is_some_and(|period| period.to < period.from) {
+            let message = format!("the period of `{}` ends before it begins", document.file);
+            wrong(&format!("/documents/{index}/period"), message, "correct `period`");
+        }
+    }
+    problems
+}
+
+fn check_certificate(file: &str, bytes: &[u8], certificate: &Certificate) -> Vec<Problem> {
+    let letter = certificate.bridge_letter.as_ref();
+    let spans = [
+        ("/period", Some((certificate.period.from, certificate.period.to))),
+        ("/bridge_letter", letter.map(|letter| (letter.from, letter.to))),
+    ];
+    let ends_early = |(pointer, span): (&str, Option<_>)| {
+        let (from, to) = span.filter(|(from, to)| to < from)?;
+        let name = pointer.trim_start_matches('/');
+        let message = format!("`{name}` ends on {to} and begins on {from}");
+        let help = format!("correct `{name}`");
+        Some(yaml::place(bytes, pointer).problem(file, message, help))
+    };
+    spans.into_iter().filter_map(ends_early).collect()
+}
+
+/// Names are compared as people read them; the proof that two people are two is their keys.
+fn same_person(one: &Person, other: &Person) -> bool {
+    let plain = |person: &Person| {
+        person
+            .name
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .to_lowercase()
+    };
+    plain(one) == plain(other)
+}
+
+/// The file of a statement, and the place of something in it.
+pub(super) fn place(attested: &Attested, id: &str, pointer: &str) -> (String, Place) {
+    let names = ["yaml", "yml"].map(|extension| format!("attestations/{id}.{extension}"));
+    let found = names
+        .into_iter()
+        .find_map(|name| attested.files.get_key_value(&name));
+    match found {
+        Some((file, bytes)) => (file.clone(), yaml::place(bytes, pointer)),
+        None => (format!("attestations/{id}.yaml"), Place::default()),
+    }
+}
+
+/// The file of a statement.
+pub(super) fn file_of(attested: &Attested, id: &str) -> String {
+    let other = format!("attestations/{id}.yml");
+    if attested.files.contains_key(&other) {
+        other
+    } else {
+        format!("attestations/{id}.yaml")
+    }
+}
+
+pub(super) fn is_id(text: &str) -> bool {
+    let plain = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+    plain && !text.is_empty() && text.len() <= 100 && !text.starts_with('.') && !text.ends_with('.')
+}
