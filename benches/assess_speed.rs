@@ -11,6 +11,7 @@ use pgdossier::cluster::{Cluster, ClusterOptions};
 use serde_json::Value;
 
 const TABLES: usize = 20_000;
+const DATABASES: usize = 20;
 const ROLES: usize = 5_000;
 const MEMBERSHIPS: usize = 9_900;
 
@@ -27,22 +28,46 @@ fn main() {
         .env("PGDOSSIER_PASSPHRASE", "bench"));
     let cluster = Cluster::start(ClusterOptions::default()).unwrap();
     println!("PostgreSQL {}", server_version(&cluster));
-    compare("fresh cluster", &cluster, folder.path(), &key, 25);
-    compare(
-        "fresh cluster, key with passphrase",
+    let bench = Bench {
+        folder: folder.path(),
+        key: &key,
+    };
+    bench.compare("fresh cluster, host looked at", &cluster, "local", 25);
+    bench.compare("fresh cluster, connections only", &cluster, "none", 25);
+    Bench {
+        key: &guarded,
+        ..bench
+    }
+    .compare("the same, key with passphrase", &cluster, "none", 15);
+    fill_roles(&cluster);
+    fill_tables(&cluster, "postgres", TABLES);
+    bench.compare(
+        &format!("{TABLES} tables in one database, {ROLES} roles"),
         &cluster,
-        folder.path(),
-        &guarded,
-        15,
-    );
-    fill(&cluster);
-    compare(
-        &format!("{TABLES} tables, {ROLES} roles"),
-        &cluster,
-        folder.path(),
-        &key,
+        "none",
         7,
     );
+    drop(cluster);
+    let cluster = Cluster::start(ClusterOptions::default()).unwrap();
+    fill_roles(&cluster);
+    for number in 1..DATABASES {
+        psql(&cluster, "postgres", &format!("CREATE DATABASE d{number}"));
+        fill_tables(&cluster, &format!("d{number}"), TABLES / DATABASES);
+    }
+    fill_tables(&cluster, "postgres", TABLES / DATABASES);
+    bench.compare(
+        &format!("{TABLES} tables in {DATABASES} databases, {ROLES} roles"),
+        &cluster,
+        "none",
+        7,
+    );
+}
+
+/// What every comparison needs.
+#[derive(Clone, Copy)]
+struct Bench<'a> {
+    folder: &'a Path,
+    key: &'a Path,
 }
 
 fn program() -> Command {
@@ -68,43 +93,45 @@ fn server_version(cluster: &Cluster) -> String {
         .to_owned()
 }
 
-/// One comparison: assess and psql by turns; medians, ratio and peak memory.
-fn compare(title: &str, cluster: &Cluster, folder: &Path, key: &Path, rounds: usize) {
-    let out = folder.join("bundles");
-    let script = folder.join("queries.sql");
-    let bundle = assess(cluster, key, &out).2;
-    let queries = write_script(&bundle, &script);
-    let (mut ours, mut psql, mut memory) = (Vec::new(), Vec::new(), 0);
-    for _ in 0..rounds {
-        let (time, peak, _) = assess(cluster, key, &out);
-        ours.push(time);
-        memory = memory.max(peak);
-        let begun = Instant::now();
-        let mut command = Command::new("psql");
-        command
-            .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-f"])
-            .arg(&script);
-        run(command.arg(cluster.conninfo("postgres")).stdin(Stdio::null()));
-        psql.push(begun.elapsed());
+impl Bench<'_> {
+    /// One comparison: assess and psql by turns; medians, ratio and peak memory.
+    fn compare(&self, title: &str, cluster: &Cluster, host: &str, rounds: usize) {
+        let out = self.folder.join("bundles");
+        let script = self.folder.join("queries.sql");
+        let bundle = assess(cluster, self.key, host, &out).2;
+        let queries = write_script(&bundle, &script);
+        let (mut ours, mut psql, mut memory) = (Vec::new(), Vec::new(), 0);
+        for _ in 0..rounds {
+            let (time, peak, _) = assess(cluster, self.key, host, &out);
+            ours.push(time);
+            memory = memory.max(peak);
+            let begun = Instant::now();
+            let mut command = Command::new("psql");
+            command
+                .args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-f"])
+                .arg(&script);
+            run(command.arg(cluster.conninfo("postgres")).stdin(Stdio::null()));
+            psql.push(begun.elapsed());
+        }
+        let (ours, psql) = (median(ours), median(psql));
+        println!("{title}: {queries} queries");
+        println!(
+            "  assess, report and signed bundle included  {:>7.1} ms",
+            ours.as_secs_f64() * 1e3
+        );
+        println!(
+            "  psql, the same queries in one session      {:>7.1} ms",
+            psql.as_secs_f64() * 1e3
+        );
+        println!(
+            "  ratio                                      {:>7.2}",
+            ours.as_secs_f64() / psql.as_secs_f64()
+        );
+        println!(
+            "  peak memory of assess                      {:>7.1} MB",
+            memory as f64 / 1024.0
+        );
     }
-    let (ours, psql) = (median(ours), median(psql));
-    println!("{title}: {queries} queries");
-    println!(
-        "  assess, report and signed bundle included  {:>7.1} ms",
-        ours.as_secs_f64() * 1e3
-    );
-    println!(
-        "  psql, the same queries in one session      {:>7.1} ms",
-        psql.as_secs_f64() * 1e3
-    );
-    println!(
-        "  ratio                                      {:>7.2}",
-        ours.as_secs_f64() / psql.as_secs_f64()
-    );
-    println!(
-        "  peak memory of assess                      {:>7.1} MB",
-        memory as f64 / 1024.0
-    );
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {
@@ -113,7 +140,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
 }
 
 /// Time, peak memory in kB, and the bundle's folder.
-fn assess(cluster: &Cluster, key: &Path, out: &Path) -> (Duration, u64, PathBuf) {
+fn assess(cluster: &Cluster, key: &Path, host: &str, out: &Path) -> (Duration, u64, PathBuf) {
     let _ = std::fs::remove_dir_all(out);
     let begun = Instant::now();
     let mut child = program()
@@ -128,6 +155,7 @@ fn assess(cluster: &Cluster, key: &Path, out: &Path) -> (Duration, u64, PathBuf)
         .arg(key)
         .arg("--out")
         .arg(out)
+        .args(["--host-access", host])
         .arg(cluster.conninfo("postgres"))
         .env("PGDOSSIER_PASSPHRASE", "bench")
         .spawn()
@@ -193,10 +221,11 @@ fn write_script(bundle: &Path, script: &Path) -> usize {
     queries.len()
 }
 
-/// Roles with memberships, and tables with grants, in a hundred tables a transaction.
-fn fill(cluster: &Cluster) {
+/// Roles with memberships.
+fn fill_roles(cluster: &Cluster) {
     psql(
         cluster,
+        "postgres",
         &format!(
             "DO $$ BEGIN
                FOR i IN 1..{ROLES} LOOP EXECUTE format('CREATE ROLE r%s LOGIN', i); END LOOP;
@@ -206,25 +235,30 @@ fn fill(cluster: &Cluster) {
              END $$"
         ),
     );
-    for schema in 0..20 {
-        psql(cluster, &format!("CREATE SCHEMA s{schema}"));
+}
+
+/// Tables with grants, in ten schemas, in a hundred tables a transaction.
+fn fill_tables(cluster: &Cluster, database: &str, tables: usize) {
+    for schema in 0..10 {
+        psql(cluster, database, &format!("CREATE SCHEMA s{schema}"));
         psql(
             cluster,
+            database,
             &format!(
                 "DO $$ BEGIN FOR i IN 1..{} LOOP
                    EXECUTE format('CREATE TABLE s{schema}.t%s (id int)', i);
                    EXECUTE format('GRANT SELECT ON s{schema}.t%s TO r%s', i, 1 + i % 50);
                    IF i % 100 = 0 THEN COMMIT; END IF;
                  END LOOP; END $$",
-                TABLES / 20
+                tables / 10
             ),
         );
     }
-    psql(cluster, "VACUUM ANALYZE");
+    psql(cluster, database, "VACUUM ANALYZE");
 }
 
-fn psql(cluster: &Cluster, sql: &str) {
+fn psql(cluster: &Cluster, database: &str, sql: &str) {
     let mut command = Command::new("psql");
     command.args(["-Xq", "-v", "ON_ERROR_STOP=1", "-c", sql]);
-    run(command.arg(cluster.conninfo("postgres")).stdin(Stdio::null()));
+    run(command.arg(cluster.conninfo(database)).stdin(Stdio::null()));
 }

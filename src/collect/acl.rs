@@ -157,7 +157,7 @@ mod tests {
             (r#""a=b/""c"=r/postgres"#, Some("a=b/\"c")),
             (r#""ünï"=r/"x/y""#, Some("ünï")),
             ("ünï=r/postgres", Some("ünï")),
-            (r#""""""=r/postgres"#, Some("\"\"")),
+            (r#"""""""=r/postgres"#, Some("\"\"")),
             ("16385=r/16386", Some("16385")),
         ] {
             assert_eq!(parse(text).unwrap().grantee.as_deref(), grantee, "{text}");
