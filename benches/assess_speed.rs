@@ -16,7 +16,7 @@ const ROLES: usize = 5_000;
 const MEMBERSHIPS: usize = 9_900;
 
 fn main() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let key = folder.path().join("key.pem");
     let guarded = folder.path().join("guarded.pem");
     run(program()

@@ -252,7 +252,7 @@ fn conclude(
         let also = if needs.is_empty() {
             String::new()
         } else {
-            format!("; there may be more, for the answer is incomplete: {needs} missing")
+            format!("; there may be more, for the answer is incomplete; missing: {needs}")
         };
         let reason = format!(
             "{} of {examined} rows do not meet the expectation{also}",
@@ -268,7 +268,7 @@ fn conclude(
         };
         return verdict(
             Status::NotEvaluated,
-            format!("not everything could be seen: {needs} missing"),
+            format!("not everything could be seen; missing: {needs}"),
             exceptions,
         );
     }
