@@ -1,5 +1,5 @@
 //! Attacks on a good bundle, as data: `tests/bundles/<attack>/attack.json` says what is done to it and the exact
-//! failures that must be found. Beside them, one byte changed anywhere.
+//! failures that must be found. `tests/random_changes.rs` changes bytes at random.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,9 +20,7 @@ use std::sync::OnceLock;
 
 use pgdossier::bundle::{Sealed, Verdict};
 use pgdossier::sign::{SigningKey, TrustPolicy};
-use proptest::prelude::any;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use sample_bundle::{is_valid, policy, sealed_after, verified};
+use sample_bundle::{files_below, policy, sealed_after, verified};
 use serde::Deserialize;
 use steps::{Step, Tampering};
 
@@ -92,19 +90,6 @@ fn copy(form: Form, to: &Path) -> PathBuf {
         std::fs::copy(&file, target).unwrap();
     }
     copy
-}
-
-fn files_below(path: &Path) -> Vec<PathBuf> {
-    if path.is_file() {
-        return vec![path.to_owned()];
-    }
-    let mut inside: Vec<PathBuf> = path
-        .read_dir()
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    inside.sort();
-    inside.iter().flat_map(|path| files_below(path)).collect()
 }
 
 fn changed_policy(changes: &BTreeMap<String, serde_json::Value>) -> TrustPolicy {
@@ -177,59 +162,4 @@ fn every_attack_is_noticed_and_named() {
     }
     println!("{} attacks carried out", attacks.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-/// Changes one byte at a time, anywhere in the files of one form of the bundle.
-fn change_bytes(form: Form, cases: u32) {
-    let dir = tempfile::tempdir().unwrap();
-    let bundle = copy(form, dir.path());
-    let files: Vec<(PathBuf, Vec<u8>)> = files_below(&bundle)
-        .into_iter()
-        .map(|file| (file.clone(), std::fs::read(file).unwrap()))
-        .collect();
-    let policy = policy(&sample().key);
-    assert!(is_valid(&bundle, &policy));
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        ..Config::default()
-    };
-    let noticed_so_far = std::cell::Cell::new(0);
-    let strategy = (
-        any::<proptest::sample::Index>(),
-        any::<proptest::sample::Index>(),
-        1..=u8::MAX,
-    );
-    TestRunner::new(config)
-        .run(&strategy, |(file, at, change)| {
-            let (file, original) = &files[file.index(files.len())];
-            let mut changed = original.clone();
-            let at = at.index(original.len());
-            changed[at] ^= change;
-            std::fs::write(file, changed).unwrap();
-            let noticed = !is_valid(&bundle, &policy);
-            std::fs::write(file, original).unwrap();
-            noticed_so_far.set(noticed_so_far.get() + u32::from(noticed));
-            if noticed {
-                Ok(())
-            } else {
-                Err(TestCaseError::fail(format!("{} byte {at}", file.display())))
-            }
-        })
-        .unwrap();
-    println!(
-        "{} single-byte changes noticed in {} file(s)",
-        noticed_so_far.get(),
-        files.len()
-    );
-}
-
-#[test]
-fn a_changed_byte_anywhere_in_the_folder_is_noticed() {
-    change_bytes(Form::Folder, 3000);
-}
-
-#[test]
-fn a_changed_byte_anywhere_in_the_archive_is_noticed() {
-    change_bytes(Form::Archive, 3000);
 }

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -95,4 +95,17 @@ pub(crate) fn verified(path: &Path, policy: &TrustPolicy) -> Verification {
 
 pub(crate) fn is_valid(path: &Path, policy: &TrustPolicy) -> bool {
     verified(path, policy).verdict == Verdict::Valid
+}
+
+/// All files in a folder, sorted, or the file itself.
+pub(crate) fn files_below(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let entries = path.read_dir().expect("a folder that can be listed");
+    let mut inside: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry that can be read").path())
+        .collect();
+    inside.sort();
+    inside.iter().flat_map(|path| files_below(path)).collect()
 }
