@@ -28,3 +28,7 @@ pub mod sign;
 pub mod cli;
 pub mod cluster;
 pub mod demo;
+
+// What fuzzers run
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
