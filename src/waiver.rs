@@ -14,6 +14,7 @@ pub use approval::Sealer;
 pub use file::RawWaiver;
 pub use state::State;
 
+use crate::assessment::TargetSummary;
 use crate::attestation::{Day, Person};
 use crate::control::{Expression, Severity};
 use crate::folder::{self, FolderError, is_stem, is_yaml};
@@ -288,19 +289,26 @@ impl Waiver {
     }
 
     /// Whether it may be about this target.
-    pub fn is_about(&self, target: &str, tags: &[String]) -> bool {
-        let named = self
-            .targets
-            .as_ref()
-            .is_none_or(|targets| targets.iter().any(|named| named == target));
-        named && (self.tags.is_empty() || self.tags.iter().any(|tag| tags.contains(tag)))
+    pub fn is_about(&self, target: &TargetSummary) -> bool {
+        is_about(self.targets.as_deref(), &self.tags, target)
     }
+}
+
+/// A target has to be named, where some are, and to have one of the tags, where some are named.
+fn is_about(targets: Option<&[String]>, tags: &[String], target: &TargetSummary) -> bool {
+    targets.is_none_or(|targets| targets.contains(&target.id))
+        && (tags.is_empty() || tags.iter().any(|tag| target.tags.contains(tag)))
 }
 
 impl JudgedWaiver {
     /// Its file and line, as findings cite it.
     pub fn place(&self) -> String {
         format!("{}:{}", self.file, self.line)
+    }
+
+    /// Whether it may be about this target.
+    pub fn is_about(&self, target: &TargetSummary) -> bool {
+        is_about(self.targets.as_deref(), &self.tags, target)
     }
 
     /// Why somebody has to look at it; nothing when it does what it is for.

@@ -21,6 +21,7 @@ use crate::profile;
 use crate::report::Templates;
 use crate::sign::{SigningKey, TrustPolicy};
 use crate::target::{ConnectionSettings, Environment, Inventory, InventoryError};
+use crate::waiver::WaiverRecord;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -233,10 +234,27 @@ pub(super) fn show(outcome: &Outcome, output: &Output) {
     let summary = &outcome.assessment.summary;
     let sealed = &outcome.sealed;
     let report = sealed.folder.join("report").join("index.html");
+    let score = Score::of(
+        outcome
+            .assessment
+            .targets
+            .iter()
+            .flat_map(|target| &target.findings),
+    );
+    for waiver in outcome
+        .assessment
+        .waivers
+        .iter()
+        .flat_map(|record| &record.waivers)
+    {
+        if let Some(trouble) = waiver.trouble() {
+            output.warning(&format!("{}: {trouble}", waiver.place()));
+        }
+    }
     let json = json!({
         "bundle_id": summary.id, "folder": sealed.folder, "archive": sealed.archive, "report": report,
         "statement_sha256": sealed.statement_sha256.to_string(), "tally": summary.tally,
-        "targets": summary.targets,
+        "targets": summary.targets, "score": score, "waivers": outcome.assessment.waivers,
     });
     output.result(&json, || {
         let width = summary
@@ -264,6 +282,9 @@ pub(super) fn show(outcome: &Outcome, output: &Output) {
                 target.id, tally.satisfied, tally.not_satisfied, tally.not_evaluated, tally.not_applicable
             ));
         }
+        if let Some(record) = &outcome.assessment.waivers {
+            text.push_str(&waived(&score, record));
+        }
         text.push_str(&format!(
             "\nreport   {}\nbundle   {}\narchive  {}\n",
             report.display(),
@@ -272,4 +293,19 @@ pub(super) fn show(outcome: &Outcome, output: &Output) {
         ));
         text
     });
+}
+
+/// The score as it is and with waivers, and how many of these do nothing.
+fn waived(score: &Score, record: &WaiverRecord) -> String {
+    let percent =
+        |percent: Option<usize>| percent.map_or("none".to_owned(), |percent| format!("{percent} %"));
+    let troubled = record.waivers.iter().filter(|waiver| waiver.trouble().is_some());
+    format!(
+        "\nscore    {} as it is, {} with waivers ({} findings waived in full; {} of {} waivers need somebody)\n",
+        percent(score.raw()),
+        percent(score.with_waivers()),
+        score.waived,
+        troubled.count(),
+        record.waivers.len()
+    )
 }

@@ -41,7 +41,7 @@ fn judge(
     let (mut matched, mut unseen, mut failure) = (0, Vec::new(), None);
     for target in targets {
         let summary = &target.summary;
-        if !waiver.is_about(&summary.id, &summary.tags) {
+        if !waiver.is_about(summary) {
             continue;
         }
         let Some(finding) = target
