@@ -11,10 +11,13 @@ pub mod control;
 pub mod escape;
 pub mod evidence;
 pub mod finding;
+pub mod folder;
 pub mod host;
 pub mod profile;
 pub mod record;
+pub mod signature;
 pub mod target;
+pub mod waiver;
 pub mod yaml;
 
 // Stages

@@ -9,15 +9,19 @@ use serde_json::json;
 use super::arguments::{CatalogArguments, KeyArguments, clock, parse_time};
 use super::execution::{Execution, Outcome, execute, interruption};
 use super::output::Output;
+use super::profile::load as load_profile;
+use super::waivers::{Loaded, RuleArguments};
 use super::{Exit, Stop};
-use crate::assessment::Period;
+use crate::assessment::{Assessment, Period};
 use crate::collect::Limits;
-use crate::finding::Tally;
+use crate::control::Catalog;
+use crate::finding::Score;
 use crate::host::HostAccess;
-use crate::profile::{self, Profile, ProfileError};
+use crate::profile;
 use crate::report::Templates;
 use crate::sign::{SigningKey, TrustPolicy};
 use crate::target::{ConnectionSettings, Environment, Inventory, InventoryError};
+use crate::waiver::WaiverRecord;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -50,6 +54,14 @@ pub(super) struct Arguments {
     /// A trust policy that says whose signatures of attestations count, and for which controls.
     #[arg(long, value_name = "FILE", requires = "attestations")]
     attestor_policy: Option<PathBuf>,
+    /// A folder of waivers: exceptions that somebody accepts for a time. None of them changes a status.
+    #[arg(long, value_name = "DIR")]
+    waivers: Option<PathBuf>,
+    #[command(flatten)]
+    waiver_rules: RuleArguments,
+    /// Exit as if exceptions that are waived were none. What is reported stays the same.
+    #[arg(long, requires = "waivers")]
+    accept_waived: bool,
     #[command(flatten)]
     key: KeyArguments,
     /// What the signer signs as.
@@ -94,14 +106,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             "the catalog has no control, so nothing would be assessed; check --controls",
         ));
     }
-    let profile = match arguments.profile.as_str() {
-        profile::BASELINE => Profile::baseline(&catalog),
-        name => Profile::named(name, &catalog),
-    }
-    .map_err(|error| match error {
-        ProfileError::Unreadable { .. } => Stop::failed(error),
-        ProfileError::Unknown { .. } | ProfileError::Problems(_) => Stop::usage(error),
-    })?;
+    let profile = load_profile(&arguments.profile, &catalog)?;
     if !catalog.controls.iter().any(|control| profile.judges(control)) {
         return Err(Stop::usage(format!(
             "no control applies under the profile `{}`, so nothing would be assessed",
@@ -116,6 +121,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     let attestor_policy = attestor_policy.map_err(Stop::usage)?;
     let environment = Environment::from_process();
     let inventory = targets(arguments, &environment)?;
+    let waivers = load_waivers(arguments, &catalog, output)?;
     let templates = match &arguments.templates {
         None => Templates::embedded(),
         Some(folder) => Templates::from_folder(folder).map_err(Stop::usage)?,
@@ -151,12 +157,37 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
                 connections: usize::from(arguments.connections_per_server),
             },
         },
+        waivers,
         move || key.map_or_else(load_key, Ok),
         &cancel,
         output,
     )?;
     show(&outcome, output);
-    Ok(exit_for(&outcome.assessment.summary.tally))
+    Ok(exit_for(&outcome.assessment, arguments.accept_waived))
+}
+
+fn load_waivers(arguments: &Arguments, catalog: &Catalog, output: &Output) -> Result<Option<Loaded>, Stop> {
+    let Some(folder) = &arguments.waivers else {
+        if arguments.waiver_rules.waiver_policy.is_some() {
+            return Err(Stop::usage("--waiver-policy needs --waivers"));
+        }
+        return Ok(None);
+    };
+    let loaded = arguments.waiver_rules.load(folder)?;
+    for waiver in &loaded.waivers.list {
+        if catalog.control(&waiver.control).is_none() {
+            let (place, control) = (waiver.place(), &waiver.control);
+            output.warning(&format!(
+                "{place} names the control `{control}`, which the catalog lacks"
+            ));
+        }
+    }
+    for file in &loaded.waivers.lonely {
+        output.warning(&format!(
+            "{file} is the signature of no waiver that is there, and is left out"
+        ));
+    }
+    Ok(Some(loaded))
 }
 
 fn targets(arguments: &Arguments, environment: &Environment) -> Result<Inventory, Stop> {
@@ -183,12 +214,18 @@ fn targets(arguments: &Arguments, environment: &Environment) -> Result<Inventory
     Ok(inventory)
 }
 
-/// 3 outranks 4.
-pub(super) fn exit_for(tally: &Tally) -> Exit {
-    match tally {
-        tally if tally.not_satisfied > 0 => Exit::Exceptions,
-        tally if tally.not_evaluated > 0 => Exit::NotEvaluated,
-        _ => Exit::Good,
+/// 3 outranks 4. By the raw status, unless whoever runs it says that what is waived is no reason to stop.
+fn exit_for(assessment: &Assessment, accept_waived: bool) -> Exit {
+    let tally = &assessment.summary.tally;
+    let score = Score::of(assessment.targets.iter().flat_map(|target| &target.findings));
+    let exceptions = match accept_waived {
+        true => tally.not_satisfied - score.waived.min(tally.not_satisfied),
+        false => tally.not_satisfied,
+    };
+    match exceptions {
+        0 if tally.not_evaluated > 0 => Exit::NotEvaluated,
+        0 => Exit::Good,
+        _ => Exit::Exceptions,
     }
 }
 
@@ -197,10 +234,27 @@ pub(super) fn show(outcome: &Outcome, output: &Output) {
     let summary = &outcome.assessment.summary;
     let sealed = &outcome.sealed;
     let report = sealed.folder.join("report").join("index.html");
+    let score = Score::of(
+        outcome
+            .assessment
+            .targets
+            .iter()
+            .flat_map(|target| &target.findings),
+    );
+    for waiver in outcome
+        .assessment
+        .waivers
+        .iter()
+        .flat_map(|record| &record.waivers)
+    {
+        if let Some(trouble) = waiver.trouble() {
+            output.warning(&format!("{}: {trouble}", waiver.place()));
+        }
+    }
     let json = json!({
         "bundle_id": summary.id, "folder": sealed.folder, "archive": sealed.archive, "report": report,
         "statement_sha256": sealed.statement_sha256.to_string(), "tally": summary.tally,
-        "targets": summary.targets,
+        "targets": summary.targets, "score": score, "waivers": outcome.assessment.waivers,
     });
     output.result(&json, || {
         let width = summary
@@ -228,6 +282,9 @@ pub(super) fn show(outcome: &Outcome, output: &Output) {
                 target.id, tally.satisfied, tally.not_satisfied, tally.not_evaluated, tally.not_applicable
             ));
         }
+        if let Some(record) = &outcome.assessment.waivers {
+            text.push_str(&waived(&score, record));
+        }
         text.push_str(&format!(
             "\nreport   {}\nbundle   {}\narchive  {}\n",
             report.display(),
@@ -236,4 +293,19 @@ pub(super) fn show(outcome: &Outcome, output: &Output) {
         ));
         text
     });
+}
+
+/// The score as it is and with waivers, and how many of these do nothing.
+fn waived(score: &Score, record: &WaiverRecord) -> String {
+    let percent =
+        |percent: Option<usize>| percent.map_or("none".to_owned(), |percent| format!("{percent} %"));
+    let troubled = record.waivers.iter().filter(|waiver| waiver.trouble().is_some());
+    format!(
+        "\nscore    {} as it is, {} with waivers ({} findings waived in full; {} of {} waivers need somebody)\n",
+        percent(score.raw()),
+        percent(score.with_waivers()),
+        score.waived,
+        troubled.count(),
+        record.waivers.len()
+    )
 }

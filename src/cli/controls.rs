@@ -68,6 +68,8 @@ pub(super) enum SchemaKind {
     Attestation,
     /// A certificate.
     Certificate,
+    /// A waiver.
+    Waiver,
 }
 
 pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
@@ -102,6 +104,7 @@ fn schema(kind: SchemaKind) -> schemars::Schema {
         SchemaKind::Profile => schemars::schema_for!(crate::profile::RawProfile),
         SchemaKind::Inventory => schemars::schema_for!(crate::target::RawInventory),
         SchemaKind::Attestation => schemars::schema_for!(crate::attestation::Attestation),
+        SchemaKind::Waiver => schemars::schema_for!(crate::waiver::RawWaiver),
         SchemaKind::Certificate => schemars::schema_for!(crate::attestation::Certificate),
     }
 }

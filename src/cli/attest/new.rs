@@ -8,18 +8,17 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::json;
 
-use super::fields::{ATTESTATION, CERTIFICATE, Field, hint, quoted, write_answer};
+use super::fields::{ATTESTATION, CERTIFICATE, hint, write_answer};
 use crate::attestation::{Day, Frequency};
 use crate::cli::arguments::{CatalogArguments, clock, parse_time};
 use crate::cli::attested::{Existing, put_file};
+use crate::cli::form::{self, Field, Pair, pair, quoted};
 use crate::cli::output::Output;
 use crate::cli::{Exit, Stop};
 use crate::collect;
 use crate::control::{Catalog, Control};
 use crate::evidence::sha256_hex;
-
-/// A name and a value, as `name=value`.
-type Pair = (String, String);
+use crate::folder::is_stem;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
@@ -54,13 +53,6 @@ pub(in crate::cli) struct Arguments {
     catalog: CatalogArguments,
 }
 
-fn pair(text: &str) -> Result<Pair, String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(format!("`{text}` is not written as name=value")),
-    }
-}
-
 /// What the file will say.
 struct Draft<'a> {
     kind: &'static str,
@@ -73,7 +65,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     let catalog = arguments.catalog.load()?;
     let id = arguments.id.as_ref().or(arguments.answering.first());
     let id = id.map(String::as_str).unwrap_or_default();
-    if !collect::is_statement_id(id) {
+    if !is_stem(id) {
         let message = format!(
             "`{id}` cannot be the name of a file; use letters, digits, hyphens, dots and underscores"
         );
@@ -168,12 +160,7 @@ impl<'a> Draft<'a> {
     }
 
     fn refuse_unknown(&self) -> Result<(), Stop> {
-        let names: Vec<&str> = self.known().iter().map(|field| field.name).collect();
-        if let Some(unknown) = self.fields.keys().find(|name| !names.contains(&name.as_str())) {
-            let message = format!(
-                "--set: there is no field `{unknown}`; the fields are {}",
-                names.join(", ")
-            );
+        if let Some(message) = form::unknown(self.known(), &self.fields) {
             return Err(Stop::usage(message));
         }
         let asked: Vec<&str> = self.questions().map(|question| question.id.as_str()).collect();
@@ -213,21 +200,14 @@ impl<'a> Draft<'a> {
 
     /// Asks for what is mandatory and absent.
     fn ask(&mut self, input: &mut impl BufRead, out: &mut impl Write) -> std::io::Result<()> {
-        for field in self.known().iter().filter(|field| field.required) {
-            if !self.fields.contains_key(field.name) {
-                let question = format!("{} ({}, such as {})", field.comment, field.name, field.example);
-                if let Some(given) = ask_one(&question, input, out)? {
-                    self.fields.insert(field.name.to_owned(), given);
-                }
-            }
-        }
+        form::ask(self.known(), &mut self.fields, input, out)?;
         if self.fields.get("answer").map(String::as_str) != Some("satisfied") {
             return Ok(());
         }
         for question in self.questions().filter(|question| question.required) {
             if !self.answers.contains_key(&question.id) {
                 let text = format!("{} ({}, {})", question.ask, question.id, hint(question.kind));
-                if let Some(given) = ask_one(&text, input, out)? {
+                if let Some(given) = form::ask_one(&text, input, out)? {
                     self.answers.insert(question.id.clone(), given);
                 }
             }
@@ -236,11 +216,7 @@ impl<'a> Draft<'a> {
     }
 
     fn refuse_missing(&self) -> Result<(), Stop> {
-        let fields = self.known().iter().filter(|field| field.required);
-        let mut lines: Vec<String> = fields
-            .filter(|field| !self.fields.contains_key(field.name))
-            .map(|field| format!("  --set {}=…    {}", field.name, field.comment))
-            .collect();
+        let mut lines = form::missing(self.known(), &self.fields);
         if self.fields.get("answer").map(String::as_str) == Some("satisfied") {
             let questions = self.questions().filter(|question| question.required);
             let open = questions.filter(|question| !self.answers.contains_key(&question.id));
@@ -271,45 +247,13 @@ impl<'a> Draft<'a> {
             "# The controls that it answers.\ncontrols: [{}]\n",
             ids.join(", ")
         ));
-        let mut group = "";
-        for field in self.known() {
-            text.push_str(&self.write_field(field, &mut group));
-        }
+        text.push_str(&form::write(self.known(), &self.fields));
         if self.kind == "attestation" {
             text.push_str(&self.write_answers());
         } else {
             text.push_str(&write_certificate_lists(arguments));
         }
         text.push_str(&write_documents(documents));
-        text
-    }
-
-    fn write_field(&self, field: &Field, group: &mut &'static str) -> String {
-        let given = self.fields.get(field.name);
-        let (head, name) = field.name.split_once('.').unwrap_or(("", field.name));
-        let mut text = String::new();
-        let group_given = self
-            .fields
-            .keys()
-            .any(|name| name.starts_with(&format!("{head}.")));
-        let opens = !head.is_empty() && *group != head;
-        if opens {
-            text.push_str(if group_given { "" } else { "# " });
-            text.push_str(&format!("{head}:\n"));
-        }
-        *group = head;
-        let indent = if head.is_empty() { "" } else { "  " };
-        match given {
-            Some(value) => text.push_str(&format!(
-                "{indent}# {}\n{indent}{name}: {}\n",
-                field.comment,
-                field.form.write(value)
-            )),
-            None => text.push_str(&format!(
-                "{indent}# {}\n# {indent}{name}: {}\n",
-                field.comment, field.example
-            )),
-        }
         text
     }
 
@@ -337,26 +281,6 @@ impl<'a> Draft<'a> {
 
 fn frequency(word: &str) -> Option<Frequency> {
     serde_json::from_value(json!(word)).ok()
-}
-
-/// One answer from the terminal; nothing when it is at its end.
-fn ask_one(
-    question: &str,
-    input: &mut impl BufRead,
-    out: &mut impl Write,
-) -> std::io::Result<Option<String>> {
-    loop {
-        write!(out, "{}\n> ", crate::escape::terminal(question))?;
-        out.flush()?;
-        let mut line = String::new();
-        if input.read_line(&mut line)? == 0 {
-            return Ok(None);
-        }
-        let line = line.trim();
-        if !line.is_empty() {
-            return Ok(Some(line.to_owned()));
-        }
-    }
 }
 
 /// The documents with their digests.

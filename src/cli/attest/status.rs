@@ -13,11 +13,12 @@ use crate::attestation::Subject;
 use crate::cli::arguments::{CatalogArguments, clock, parse_time};
 use crate::cli::attested::{judge_signatures, read_statements};
 use crate::cli::output::Output;
+use crate::cli::profile::load as load_profile;
 use crate::cli::{Exit, Stop};
 use crate::collect::{self, AttestedFolder, Keep};
 use crate::control::{Applicability, Catalog, Control, TargetFacts};
 use crate::evidence::Row;
-use crate::profile::{self, Profile};
+use crate::profile;
 use crate::sign::TrustPolicy;
 use crate::target::Inventory;
 
@@ -72,11 +73,7 @@ struct Asked<'a> {
 
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
     let catalog = arguments.catalog.load()?;
-    let profile = match arguments.profile.as_str() {
-        profile::BASELINE => Profile::baseline(&catalog),
-        name => Profile::named(name, &catalog),
-    }
-    .map_err(Stop::usage)?;
+    let profile = load_profile(&arguments.profile, &catalog)?;
     let policy = arguments.trust.as_deref().map(TrustPolicy::load).transpose();
     let policy = policy.map_err(Stop::usage)?;
     let inventory = arguments.inventory.as_deref().map(Inventory::load).transpose();
@@ -107,6 +104,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             as_of,
             within: i64::from(arguments.within),
         };
+        let profile = profile.for_tags(subject.tags).map_err(Stop::usage)?;
         for control in catalog.controls.iter().filter(|control| profile.judges(control)) {
             lines.extend(lines_of(control, &asked, &folder, &catalog));
         }
