@@ -16,6 +16,7 @@ mod man;
 mod output;
 mod replay;
 mod report;
+mod timestamp;
 mod trust;
 mod verify;
 
@@ -88,6 +89,8 @@ enum Verb {
     Assess(assess::Arguments),
     /// Verify a bundle against what you trust.
     Verify(verify::Arguments),
+    /// Have a time-stamping authority prove when a bundle was signed.
+    Timestamp(timestamp::Arguments),
     /// Write, check, list and sign what people attest.
     #[command(subcommand)]
     Attest(attest::Verb),
@@ -123,6 +126,7 @@ pub fn run() -> ExitCode {
     let result = match cli.verb {
         Verb::Assess(arguments) => assess::run(&arguments, &output),
         Verb::Verify(arguments) => verify::run(&arguments, &output),
+        Verb::Timestamp(arguments) => timestamp::run(&arguments, &output),
         Verb::Attest(verb) => attest::run(&verb, &output),
         Verb::Keys(verb) => keys::run(&verb, &output),
         Verb::Trust(verb) => trust::run(&verb, &output),

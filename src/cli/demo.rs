@@ -84,7 +84,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             out: &arguments.out.join("bundles"),
             limits: Limits::default(),
         },
-        || Ok(key),
+        || Ok(Box::new(key)),
         &cancel,
         output,
     )?;

@@ -26,7 +26,7 @@ use crate::finding::Tally;
 use crate::profile::Profile;
 use crate::record;
 use crate::report::{self, Templates};
-use crate::sign::{SigningKey, TrustPolicy};
+use crate::sign::{Signer, TrustPolicy};
 use crate::target::{ConnectionSettings, Environment, Inventory, Target, slug};
 
 /// Targets that are asked at the same time.
@@ -61,7 +61,7 @@ pub(super) struct Outcome {
 /// Runs an assessment. The key is loaded, expressions are compiled and the program is hashed while servers answer.
 pub(super) fn execute(
     execution: Execution<'_>,
-    load_key: impl FnOnce() -> Result<SigningKey, Stop> + Send,
+    load_key: impl FnOnce() -> Result<Box<dyn Signer + Send>, Stop> + Send,
     cancel: &AtomicBool,
     output: &Output,
 ) -> Result<Outcome, Stop> {
@@ -106,7 +106,7 @@ pub(super) fn execute(
         contents,
         &description,
         execution.previous,
-        &key,
+        key.as_ref(),
         execution.role,
         execution.out,
         &options,

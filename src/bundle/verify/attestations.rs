@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -11,7 +10,7 @@ use crate::attestation::{SIGNATURE_SUFFIX, SignedStatement};
 use crate::bundle::digest::Digest;
 use crate::bundle::failure::Failure;
 use crate::bundle::store::Store;
-use crate::sign::{Envelope, Requirement, TrustPolicy, TrustedKey, key_fault, signing_key};
+use crate::sign::{Envelope, Requirement, SigningTime, TrustPolicy, TrustedKey, key_fault, signing_key};
 use crate::yaml;
 
 /// How a trust policy calls these statements.
@@ -48,6 +47,7 @@ pub(super) fn read<'a>(
     store: &Store,
     policy: &'a TrustPolicy,
     options: &VerifyOptions<'_>,
+    time: SigningTime<'_>,
 ) -> Signatures<'a> {
     let limit = options.limits.held_bytes;
     let (mut files_read, mut statements) = (BTreeMap::new(), BTreeMap::new());
@@ -74,7 +74,7 @@ pub(super) fn read<'a>(
         let Ok(bytes) = store.read(&format!("{FOLDER}{name}"), limit) else {
             continue;
         };
-        if let Some((statement, signer)) = signer(&bytes, policy, &files_read, options.now)
+        if let Some((statement, signer)) = signer(&bytes, policy, &files_read, time)
             && let Some(signers) = statements.get_mut(&statement)
         {
             signers.push(signer);
@@ -105,7 +105,7 @@ fn signer<'a>(
     bytes: &[u8],
     policy: &'a TrustPolicy,
     files: &BTreeMap<&str, StatementFile>,
-    now: DateTime<Utc>,
+    time: SigningTime<'_>,
 ) -> Option<(String, Signer<'a>)> {
     let envelope = Envelope::from_sigstore_json(bytes).ok()?;
     let key = signing_key(&envelope, policy)?;
@@ -120,7 +120,7 @@ fn signer<'a>(
     let counts = signed.keyid() == key.keyid
         && key.roles.contains(&role)
         && authorised
-        && key_fault(key, now).is_none();
+        && key_fault(key, time).is_none();
     Some((name.to_owned(), Signer { key, role, counts }))
 }
 

@@ -15,7 +15,7 @@ use crate::cli::output::Output;
 use crate::cli::{Exit, Stop};
 use crate::collect::{AttestedFolder, Document, Keep};
 use crate::control::Catalog;
-use crate::sign::{Signer as _, TrustPolicy, sign_statement};
+use crate::sign::{TrustPolicy, sign_statement};
 
 /// What somebody signs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             "this key has signed `{name}` as the {other} already; have somebody else sign as the {role}"
         )));
     }
-    let bytes = sign_statement(&key, (&name, &digest), &documents, role).map_err(Stop::failed)?;
+    let bytes = sign_statement(key.as_ref(), (&name, &digest), &documents, role).map_err(Stop::failed)?;
     let path = folder.join(signature_file(&id, role, key.public_key().short_keyid()));
     put_file(&path, &bytes, Existing::Replaced)?;
     output.note(&format!(
