@@ -87,7 +87,8 @@ impl Roots {
                 &anchors,
                 &intermediates,
                 time,
-                KeyUsage::required(TIME_STAMPING),
+                // Of the signer it is demanded before; above it, it may not be excluded.
+                KeyUsage::required_if_present(TIME_STAMPING),
                 None,
                 None,
             )
@@ -122,7 +123,12 @@ fn explain(error: &Error) -> String {
         Error::CertNotValidYet { .. } => {
             "a certificate of the authority was not valid yet at the time it states".to_owned()
         }
-        Error::UnknownIssuer => "no root of the policy stands above the authority's certificate".to_owned(),
+        // Another root may have the same name.
+        Error::UnknownIssuer
+        | Error::InvalidSignatureForPublicKey
+        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            "no root of the policy stands above the authority's certificate".to_owned()
+        }
         other => format!("the authority's certificate leads to no root of the policy: {other}"),
     }
 }
