@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, unreachable_pub)] // a test may panic and print
 
+mod sample_bundle;
 mod support;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -192,6 +193,68 @@ fn a_p256_key_file_signs_what_everybody_can_check() {
     }
 }
 
+/// `n - s` for the s of a signature in DER, with r and s of 32 bytes or 33.
+fn with_the_other_s(der: &[u8]) -> Vec<u8> {
+    let order = hex::decode("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551").unwrap();
+    let (r_end, s_start) = (4 + usize::from(der[3]), 6 + usize::from(der[3]));
+    let mut other = vec![0; 32];
+    let s = &der[s_start..];
+    let mut borrow = 0;
+    for place in 0..32 {
+        let digit = s.len().checked_sub(place + 1).map_or(0, |at| i32::from(s[at]));
+        let left = i32::from(order[31 - place]) - digit - borrow;
+        borrow = i32::from(left < 0);
+        other[31 - place] = u8::try_from(left.rem_euclid(256)).unwrap();
+    }
+    if other[0] & 0x80 != 0 {
+        other.insert(0, 0);
+    }
+    let body = [&der[2..r_end], &[2, u8::try_from(other.len()).unwrap()], &other].concat();
+    [&[0x30, u8::try_from(body.len()).unwrap()], body.as_slice()].concat()
+}
+
+#[test]
+fn an_ecdsa_signature_written_the_other_way_is_another_signature() {
+    use pgdossier::sign::{Envelope, Scheme, Signer as _, SigningKey};
+    let (folder, key) = (
+        tempfile::tempdir().unwrap(),
+        SigningKey::generate_for(Scheme::P256).unwrap(),
+    );
+    let sealed = sample_bundle::sealed_after(None, "acme", &key, folder.path()).unwrap();
+    let policy = sample_bundle::policy(&key);
+    assert!(sample_bundle::is_valid(&sealed.folder, &policy));
+    let name = format!(
+        "signatures/preparer-{}.sigstore.json",
+        key.public_key().short_keyid()
+    );
+    let file = sealed.folder.join(name);
+    let mut envelope = Envelope::from_sigstore_json(&std::fs::read(&file).unwrap()).unwrap();
+    let signed = envelope.signed_bytes();
+    envelope.signature = with_the_other_s(&envelope.signature);
+    std::fs::write(&file, envelope.to_sigstore_json()).unwrap();
+    // For others it is as good as the first.
+    std::fs::write(folder.path().join("signed"), signed).unwrap();
+    std::fs::write(folder.path().join("signature"), &envelope.signature).unwrap();
+    std::fs::write(folder.path().join("key"), key.public_key().to_pem()).unwrap();
+    let openssl = Command::new("openssl")
+        .args([
+            "dgst",
+            "-sha256",
+            "-verify",
+            "key",
+            "-signature",
+            "signature",
+            "signed",
+        ])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(openssl.status.success(), "{}", text(&openssl.stderr));
+    let verification = sample_bundle::verified(&sealed.folder, &policy);
+    let codes: Vec<&str> = verification.failures().map(|failure| failure.code).collect();
+    assert_eq!(codes, ["signature.bad"]);
+}
+
 #[test]
 fn keys_of_openssl_sign_and_what_does_not_fit_is_named() {
     let desk = Desk::new();
@@ -244,23 +307,24 @@ struct Agent(Child);
 
 impl Agent {
     fn start(desk: &Desk) -> Self {
-        let child = Command::new("ssh-agent")
-            .arg("-D")
-            .arg("-a")
-            .arg(desk.path("agent"))
-            .env("SSH_ASKPASS", "/bin/false")
-            .env("SSH_ASKPASS_REQUIRE", "force")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        for _ in 0..500 {
-            if desk.path("agent").exists() {
-                return Self(child);
-            }
+        let started = Self(
+            Command::new("ssh-agent")
+                .arg("-D")
+                .arg("-a")
+                .arg(desk.path("agent"))
+                .env("SSH_ASKPASS", "/bin/false")
+                .env("SSH_ASKPASS_REQUIRE", "force")
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap(),
+        );
+        let listening = (0..500).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        panic!("ssh-agent does not listen");
+            desk.path("agent").exists()
+        });
+        assert!(listening, "ssh-agent does not listen");
+        started
     }
 }
 

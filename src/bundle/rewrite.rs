@@ -83,7 +83,7 @@ fn put_in_archive(store: &Store, top: &str, archive: &Path, files: &[(String, Ve
                 .map(|(path, bytes)| (path.as_str(), From::New(bytes))),
         )
         .collect();
-    sources.sort_by(|(a, _), (b, _)| a.cmp(b));
+    sources.sort_by_key(|(path, _)| *path);
     let members: Vec<Member> = sources.iter().map(|(path, from)| member(path, from)).collect();
     let sizes = members.iter().map(|member| (member.path.as_str(), member.size));
     let positions = Positions::of(top, sizes);

@@ -78,6 +78,51 @@ fn folder_and_archive_are_stamped_and_stay_what_they_were() {
     }
 }
 
+const CHECK_IN_NODE: &str = r#"
+const { readFileSync } = require('fs');
+const { bundleFromJSON } = require('@sigstore/bundle');
+const { toSignedEntity, toTrustMaterial, Verifier } = require('@sigstore/verify');
+const [file, key, hint, ...chain] = process.argv.slice(1);
+const der = (path) => Buffer.from(readFileSync(path, 'utf8').replace(/-----[^-]+-----|\s/g, ''), 'base64');
+const validFor = { start: new Date(0) };
+const certificates = chain.map((path) => ({ rawBytes: der(path) }));
+const authority = { subject: {}, uri: '', certChain: { certificates }, validFor };
+const root = { certificateAuthorities: [], timestampAuthorities: [authority], tlogs: [], ctlogs: [] };
+const keys = { [hint]: { hint, rawBytes: der(key), validFor, keyDetails: 7 } };
+const entity = toSignedEntity(bundleFromJSON(JSON.parse(readFileSync(file, 'utf8'))));
+const options = { ctlogThreshold: 0, tlogThreshold: 0, timestampThreshold: 1 };
+new Verifier(toTrustMaterial(root, keys), options).verify(entity);
+console.log('verified');
+"#;
+
+#[test]
+fn sigstore_verifies_the_token_too() {
+    let (desk, authority) = (Desk::new(), Authority::new("ec -pkeyopt ec_paramgen_curve:P-256"));
+    let envelope = desk.sealed.folder.join(&desk.signature);
+    let check = || {
+        let node = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop-node");
+        let mut command = Command::new("node");
+        command.args(["-e", CHECK_IN_NODE]).current_dir(&node);
+        command
+            .arg(&envelope)
+            .arg(desk.path("signer.pem"))
+            .arg(desk.envelope().keyid);
+        command.args(["tsa.pem", "middle.pem", "root.pem"].map(|name| authority.path(name)));
+        let output = command.output().expect("node; see scripts/install-interop.sh");
+        text(&[output.stdout, output.stderr].concat())
+    };
+    assert!(check().contains("expected 1 timestamps, got 0"));
+    desk.timestamp(&desk.sealed.folder, &["--request", "q"]);
+    let answer = authority.answer(&std::fs::read(desk.path("q")).unwrap());
+    std::fs::write(desk.path("r"), answer).unwrap();
+    assert!(
+        desk.timestamp(&desk.sealed.folder, &["--response", "r"])
+            .status
+            .success()
+    );
+    assert_eq!(check(), "verified\n");
+}
+
 #[test]
 fn a_request_and_its_response_are_carried_by_hand() {
     let (desk, authority) = (Desk::new(), Authority::new("rsa:2048"));
