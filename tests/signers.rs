@@ -11,6 +11,16 @@ use std::process::{Child, Command, Output, Stdio};
 
 use support::{Workspace, pgdossier, text};
 
+const ATTESTATION: &str = "kind: attestation
+controls: [storage-encrypted]
+statement: All volumes lie on LUKS.
+answer: satisfied
+method: examine
+performed_by: { name: Priya Nair }
+performed_at: 2026-11-01
+expires_at: 2027-04-30
+";
+
 /// A server that nobody can reach: what is sealed then is a bundle all the same.
 const NOWHERE: &str = "host=/nonexistent-pgdossier dbname=postgres user=nobody";
 
@@ -122,14 +132,31 @@ impl Desk {
         self.path(json["folder"].as_str().unwrap())
     }
 
-    /// Assesses and fails; nothing may be left. Returns what was said.
+    /// Signs an attestation and fails; nothing may be left. Returns what was said.
     fn refused(&self, key: &str, more: &[&str]) -> String {
+        self.workspace.write("attestations/room.yaml", ATTESTATION);
+        let output = self
+            .command()
+            .args(["attest", "sign", "attestations/room.yaml", "--key", key])
+            .args(more)
+            .output()
+            .unwrap();
+        assert!(
+            matches!(output.status.code(), Some(1 | 2)),
+            "{}",
+            text(&output.stdout)
+        );
+        assert_eq!(support::names(&self.path("attestations")), ["room.yaml"]);
+        text(&output.stderr)
+    }
+
+    /// Assesses and fails in the end; nothing may be left. Returns what was said.
+    fn refused_to_seal(&self, key: &str, more: &[&str]) -> String {
         let output = self.assess(key, more);
         assert!(
             matches!(output.status.code(), Some(1 | 2)),
-            "{:?} {}",
-            output.status,
-            text(&output.stderr)
+            "{}",
+            text(&output.stdout)
         );
         assert_eq!(self.workspace.bundles(), Vec::<String>::new());
         text(&output.stderr)
@@ -288,7 +315,6 @@ fn keys_of_openssl_sign_and_what_does_not_fit_is_named() {
     desk.tool("openssl ecparam -name prime256v1 -genkey -noout -out bare.pem");
     desk.private("bare.pem");
     let desk_refuses = |key: &str, public: &[&str], reason: &str| {
-        std::fs::remove_dir_all(desk.path("bundles")).ok();
         let said = desk.refused(key, public);
         assert!(said.contains(reason), "{key}: {said}");
     };
@@ -400,7 +426,7 @@ fn an_ssh_agent_signs_with_the_key_that_is_named() {
     // Its owner is asked and does not agree: everything was assessed, and nothing is kept.
     desk.tool("ssh-add -q -D");
     desk.tool("ssh-add -q -c ann");
-    let said = desk.refused("ssh-agent:ann", &[]);
+    let said = desk.refused_to_seal("ssh-agent:ann", &[]);
     assert!(said.contains("was the request declined"), "{said}");
 }
 
@@ -506,6 +532,10 @@ fn a_command_that_fails_in_any_way_leaves_nothing() {
         let said = refused(&body, more);
         assert!(said.contains(reason), "{body}: {said}");
     }
+    // The same when a whole assessment comes to its end with it.
+    let program = desk.script("signer", &signature(64));
+    let said = desk.refused_to_seal(&format!("command:{program}"), &["--public-key", "public.pem"]);
+    assert!(said.contains("nothing was written"), "{said}");
     let said = desk.refused("command:/nonexistent/signer", &["--public-key", "public.pem"]);
     assert!(said.contains("it cannot be started"), "{said}");
     assert!(desk.refused("command: ", &[]).contains("names no program"));

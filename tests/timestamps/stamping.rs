@@ -126,6 +126,7 @@ fn sigstore_verifies_the_token_too() {
 #[test]
 fn a_request_and_its_response_are_carried_by_hand() {
     let (desk, authority) = (Desk::new(), Authority::new("rsa:2048"));
+    let stranger = Authority::new("ec -pkeyopt ec_paramgen_curve:P-256");
     let bundle = desk.sealed.archive.clone();
     let ok = |arguments: &[&str]| {
         let output = desk.timestamp(&bundle, arguments);
@@ -165,7 +166,6 @@ fn a_request_and_its_response_are_carried_by_hand() {
         &["--response", "second.tsr", "--request", "x.tsq"],
         "asks about another signature",
     );
-    let stranger = Authority::new("ec -pkeyopt ec_paramgen_curve:P-256");
     desk.trust(&stranger.path("root.pem"), false);
     refused(
         &["--response", "second.tsr", "--trust", "policy.json"],
