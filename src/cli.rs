@@ -18,6 +18,7 @@ mod output;
 mod profile;
 mod replay;
 mod report;
+mod timestamp;
 mod trust;
 mod verify;
 mod waiver;
@@ -92,6 +93,8 @@ enum Verb {
     Assess(assess::Arguments),
     /// Verify a bundle against what you trust.
     Verify(verify::Arguments),
+    /// Have a time-stamping authority prove when a bundle was signed.
+    Timestamp(timestamp::Arguments),
     /// Write, check, list and sign what people attest.
     #[command(subcommand)]
     Attest(attest::Verb),
@@ -133,6 +136,7 @@ pub fn run() -> ExitCode {
     let result = match cli.verb {
         Verb::Assess(arguments) => assess::run(&arguments, &output),
         Verb::Verify(arguments) => verify::run(&arguments, &output),
+        Verb::Timestamp(arguments) => timestamp::run(&arguments, &output),
         Verb::Attest(verb) => attest::run(&verb, &output),
         Verb::Waiver(verb) => waiver::run(&verb, &output),
         Verb::Profile(verb) => profile::run(&verb, &output),

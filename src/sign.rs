@@ -1,56 +1,50 @@
 //! Keys, signatures and the auditor's trust policy.
 
+mod agent;
 mod beside;
+mod command;
 mod dsse;
+mod ecdsa;
 mod key_file;
+mod key_reference;
+mod key_validity;
 mod passphrase;
+#[cfg(feature = "pkcs11")]
+mod pkcs11;
+#[cfg(feature = "pkcs11")]
+mod pkcs11_uri;
 mod public_key;
+mod scheme;
+mod secret;
+mod signer;
 mod signing_key;
+mod ssh_wire;
 mod sshsig;
+mod timestamp;
 mod trust_policy;
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-pub use beside::{Judging, judge_signature, key_fault, sign_statement, signing_key};
+pub use beside::{Judging, judge_signature, sign_statement, signing_key};
 pub use dsse::{Envelope, EnvelopeError, PAYLOAD_TYPE, pre_authentication_encoding};
 pub use key_file::write_private_key;
+pub use key_reference::{KeyReference, Opening};
+pub use key_validity::{KeyFault, SigningTime, key_fault};
 pub use passphrase::{PASSPHRASE_VARIABLE, Passphrase, PassphraseSource};
 pub use public_key::PublicKey;
+pub use scheme::Scheme;
+pub use signer::{Signer, sign_checked};
 pub use signing_key::SigningKey;
 pub use sshsig::{SSH_NAMESPACE, SshSignature, SshSignatureError};
+pub use timestamp::{
+    ProvenTime, Roots, TimestampRequest, TokenError, TokenFailure, ask_authority, check_token,
+    check_token_itself, seal_token,
+};
 pub use trust_policy::{
     POLICY_VERSION, Requirement, Revocation, SeriesPin, TimestampRule, TrustPolicy, TrustedKey,
 };
-
-/// Something that holds a private key and signs with it: a key file now; a command, an agent or a hardware module
-/// are further implementations of the same trait.
-pub trait Signer {
-    /// The public half of the key that [`Signer::sign`] uses.
-    fn public_key(&self) -> &PublicKey;
-
-    /// Signs exactly `message` and returns the raw signature ([`PublicKey::signature_length`] bytes).
-    ///
-    /// # Errors
-    /// [`SignError::Refused`] when the holder of the key does not sign.
-    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError>;
-}
-
-/// Signs `message` and verifies what came back, so that a faulty signer can never leave a bad signature in a bundle.
-///
-/// # Errors
-/// What the signer reports, or [`SignError::BadSignature`] when its signature does not verify.
-pub fn sign_checked(signer: &dyn Signer, message: &[u8]) -> Result<Vec<u8>, SignError> {
-    let signature = signer.sign(message)?;
-    if signer.public_key().verify(message, &signature) {
-        Ok(signature)
-    } else {
-        Err(SignError::BadSignature {
-            keyid: signer.public_key().keyid().to_owned(),
-        })
-    }
-}
 
 /// What can go wrong with keys, passphrases, signatures and trust policies.
 #[derive(Debug, Error)]
@@ -81,14 +75,14 @@ pub enum SignError {
     #[error("{what} is not a private key in PKCS#8 PEM: {reason}; make one with `pgdossier keys new`")]
     NotAPrivateKey { what: String, reason: String },
 
-    #[error("{what} is not an Ed25519 public key in SPKI PEM or DER: {reason}")]
+    #[error("{what} is not an Ed25519 or ECDSA P-256 public key in SPKI PEM or DER: {reason}")]
     NotAPublicKey { what: String, reason: String },
 
     #[error("the passphrase does not open {what}; check it and try again")]
     WrongPassphrase { what: String },
 
     #[error(
-        "no passphrase: {reason}; set `PGDOSSIER_PASSPHRASE`, give `--passphrase-file`, or run in a terminal"
+        "no passphrase or PIN: {reason}; set `PGDOSSIER_PASSPHRASE`, give `--passphrase-file`, or run in a terminal"
     )]
     NoPassphrase { reason: String },
 
@@ -108,6 +102,16 @@ pub enum SignError {
 
     #[error("the signer refused to sign: {reason}")]
     Refused { reason: String },
+
+    #[error("{holder}: {reason}")]
+    Holder { holder: String, reason: String },
+
+    #[error("{holder} holds the key `{found}`, not the key `{wanted}` that must sign; nothing was signed")]
+    OtherKey {
+        holder: String,
+        found: String,
+        wanted: String,
+    },
 
     #[error("the signer returned a signature that does not verify with key `{keyid}`; nothing was written")]
     BadSignature { keyid: String },

@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use pgdossier::bundle::Sealed;
-use pgdossier::sign::{Envelope, Passphrase, SSH_NAMESPACE, Signer as _, SigningKey, write_private_key};
+use pgdossier::sign::{
+    Envelope, Passphrase, SSH_NAMESPACE, Scheme, Signer as _, SigningKey, write_private_key,
+};
 use sample_bundle::sealed_after;
 
 struct Sample {
@@ -27,7 +29,14 @@ struct Sample {
 
 impl Sample {
     fn new() -> Self {
-        let (dir, key) = (tempfile::tempdir().unwrap(), SigningKey::generate().unwrap());
+        Self::of(Scheme::Ed25519)
+    }
+
+    fn of(scheme: Scheme) -> Self {
+        let (dir, key) = (
+            tempfile::tempdir().unwrap(),
+            SigningKey::generate_for(scheme).unwrap(),
+        );
         let sealed = sealed_after(None, "acme-2026-Q4", &key, dir.path()).unwrap();
         std::fs::write(dir.path().join("signer.pem"), key.public_key().to_pem()).unwrap();
         let stem = format!("signatures/preparer-{}", key.public_key().short_keyid());
@@ -87,7 +96,18 @@ fn sha256sum_checks_the_manifest() {
 
 #[test]
 fn openssl_verifies_the_envelope() {
-    let sample = Sample::new();
+    openssl_verifies(
+        Scheme::Ed25519,
+        "openssl pkeyutl -verify -pubin -inkey signer.pem -rawin -in pae -sigfile signature",
+    );
+    openssl_verifies(
+        Scheme::P256,
+        "openssl dgst -sha256 -verify signer.pem -signature signature pae",
+    );
+}
+
+fn openssl_verifies(scheme: Scheme, verify: &str) {
+    let sample = Sample::of(scheme);
     let envelope = Envelope::from_sigstore_json(&std::fs::read(sample.envelope()).unwrap()).unwrap();
     std::fs::write(sample.path("signature"), &envelope.signature).unwrap();
     // Written from the specification, not with our own encoder.
@@ -97,7 +117,6 @@ fn openssl_verifies_the_envelope() {
     )
     .into_bytes();
     pae.extend_from_slice(&std::fs::read(sample.sealed.folder.join("statement.json")).unwrap());
-    let verify = "openssl pkeyutl -verify -pubin -inkey signer.pem -rawin -in pae -sigfile signature";
     std::fs::write(sample.path("pae"), &pae).unwrap();
     assert!(succeeds(verify, sample.dir.path()));
     pae.push(b' ');
@@ -107,7 +126,15 @@ fn openssl_verifies_the_envelope() {
 
 #[test]
 fn ssh_keygen_verifies_the_statement() {
-    let sample = Sample::new();
+    // The length of an ECDSA signature varies, and with it what follows the armor.
+    ssh_keygen_verifies(Scheme::Ed25519);
+    for _ in 0..8 {
+        ssh_keygen_verifies(Scheme::P256);
+    }
+}
+
+fn ssh_keygen_verifies(scheme: Scheme) {
+    let sample = Sample::of(scheme);
     std::fs::write(
         sample.path("allowed_signers"),
         format!("ada@acme.example {}\n", sample.key.public_key().to_ssh()),
@@ -171,7 +198,13 @@ print(statement["subject"][0]["name"], statement["predicateType"])
 
 #[test]
 fn securesystemslib_verifies_the_envelope_and_in_toto_accepts_the_statement() {
-    let (sample, other) = (Sample::new(), SigningKey::generate().unwrap());
+    for scheme in [Scheme::Ed25519, Scheme::P256] {
+        securesystemslib_verifies(scheme);
+    }
+}
+
+fn securesystemslib_verifies(scheme: Scheme) {
+    let (sample, other) = (Sample::of(scheme), SigningKey::generate_for(scheme).unwrap());
     let check = || {
         let (envelope, key) = (sample.envelope(), sample.path("signer.pem"));
         let keyid = OsStr::new(sample.key.public_key().keyid());
@@ -190,6 +223,51 @@ fn securesystemslib_verifies_the_envelope_and_in_toto_accepts_the_statement() {
     std::fs::write(sample.path("signer.pem"), other.public_key().to_pem()).unwrap();
     let output = check();
     assert!(text(&output).contains("VerificationError"), "{}", text(&output));
+}
+
+const CHECK_IN_NODE: &str = r#"
+const { readFileSync } = require('fs');
+const { bundleFromJSON } = require('@sigstore/bundle');
+const { toSignedEntity, toTrustMaterial, Verifier } = require('@sigstore/verify');
+const [file, key, hint] = process.argv.slice(1);
+const pem = readFileSync(key, 'utf8');
+const rawBytes = Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64');
+const nothing = { certificateAuthorities: [], timestampAuthorities: [], tlogs: [], ctlogs: [] };
+const keys = { [hint]: { hint, rawBytes, validFor: { start: new Date(0) }, keyDetails: Number(process.env.DETAILS) } };
+const trusted = toTrustMaterial(nothing, keys);
+const entity = toSignedEntity(bundleFromJSON(JSON.parse(readFileSync(file, 'utf8'))));
+new Verifier(trusted, { ctlogThreshold: 0, tlogThreshold: 0, timestampThreshold: 0 }).verify(entity);
+console.log('verified');
+"#;
+
+#[test]
+fn sigstore_verifies_the_bundle_of_a_raw_key() {
+    for scheme in [Scheme::Ed25519, Scheme::P256] {
+        let (sample, other) = (Sample::of(scheme), SigningKey::generate_for(scheme).unwrap());
+        let check = || {
+            let node = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop-node");
+            let mut command = Command::new("node");
+            command.arg("-e").arg(CHECK_IN_NODE).current_dir(&node);
+            command.arg(sample.envelope()).arg(sample.path("signer.pem"));
+            // PKIX_ED25519 and PKIX_ECDSA_P256_SHA_256 of Sigstore's list.
+            let details = if scheme == Scheme::Ed25519 { "7" } else { "5" };
+            command
+                .arg(sample.key.public_key().keyid())
+                .env("DETAILS", details);
+            command
+                .output()
+                .unwrap_or_else(|error| panic!("cannot run node: {error}; see scripts/install-interop.sh"))
+        };
+        let output = check();
+        assert_eq!(text(&output), "verified\n");
+        std::fs::write(sample.path("signer.pem"), other.public_key().to_pem()).unwrap();
+        let output = check();
+        assert!(
+            text(&output).contains("signature verification failed"),
+            "{}",
+            text(&output)
+        );
+    }
 }
 
 #[test]

@@ -1,7 +1,26 @@
 //! VERIFY.md: how to check the bundle with tools that everybody has.
 
-/// The text for a bundle signed in files that begin with `stem`.
-pub(crate) fn text(bundle_id: &str, stem: &str, namespace: &str) -> String {
+use crate::sign::Scheme;
+
+/// The text for a bundle signed in files that begin with `stem` by a key of this kind.
+pub(crate) fn text(bundle_id: &str, stem: &str, namespace: &str, scheme: Scheme) -> String {
+    let verify = match scheme {
+        Scheme::Ed25519 => {
+            "openssl pkeyutl -verify -pubin -inkey ../signer.pem -rawin -in ../signed.bin -sigfile ../signature.bin"
+        }
+        Scheme::P256 => {
+            "openssl dgst -sha256 -verify ../signer.pem -signature ../signature.bin ../signed.bin"
+        }
+    };
+    // The kind of key, what precedes its own bytes in SSH's format, and how many these are.
+    let (kind, before, length) = match scheme {
+        Scheme::Ed25519 => ("ssh-ed25519", r"\0\0\0\013ssh-ed25519\0\0\0 ", 32),
+        Scheme::P256 => (
+            "ecdsa-sha2-nistp256",
+            r"\0\0\0\023ecdsa-sha2-nistp256\0\0\0\010nistp256\0\0\0\101",
+            65,
+        ),
+    };
     format!(
         r#"# Checking bundle {bundle_id} by hand
 
@@ -28,18 +47,28 @@ grep -q "\"sha256\": \"$(sha256sum < MANIFEST.sha256 | cut -c1-64)\"" statement.
 sed -n 's/.*"payload": "\([^"]*\)".*/\1/p' {stem}.sigstore.json | base64 -d | cmp - statement.json
 sed -n 's/.*"sig": "\([^"]*\)".*/\1/p' {stem}.sigstore.json | base64 -d > ../signature.bin
 ( printf 'DSSEv1 28 application/vnd.in-toto+json %d ' "$(wc -c < statement.json)"; cat statement.json ) > ../signed.bin
-openssl pkeyutl -verify -pubin -inkey ../signer.pem -rawin -in ../signed.bin -sigfile ../signature.bin
+{verify}
 ```
 
 4. The same key signed the statement for `ssh-keygen`.
 
 ```sh
-( printf 'signer ssh-ed25519 '; ( printf '\0\0\0\013ssh-ed25519\0\0\0 '; openssl pkey -pubin -in ../signer.pem -outform DER | tail -c 32 ) | base64 | tr -d '\n'; echo ) > ../allowed_signers
+( printf 'signer {kind} '; ( printf '{before}'; openssl pkey -pubin -in ../signer.pem -outform DER | tail -c {length} ) | base64 | tr -d '\n'; echo ) > ../allowed_signers
 ssh-keygen -Y verify -f ../allowed_signers -I signer -n {namespace} -s {stem}.sshsig < statement.json
 ```
 
-This shows that the holder of that key signed these bytes. It does not show when, nor that the key was valid then; nor
-that no bundle of the series was left out. `pgdossier verify` with a trust policy checks more.
+5. Only if a time-stamping authority proved the time of signing (`signedTimestamp` is in the file): the token is over
+this signature. Its root certificate, `authority.pem`, must come from the authority, never from this bundle.
+
+```bash
+sed -n 's/.*"signedTimestamp": "\([^"]*\)".*/\1/p' {stem}.sigstore.json | base64 -d > ../response.tsr
+openssl ts -verify -data ../signature.bin -in ../response.tsr -CAfile ../authority.pem
+openssl ts -reply -in ../response.tsr -text | grep 'Time stamp:'
+```
+
+This shows that the holder of that key signed these bytes, and with a token by when. Without one it does not show when,
+nor that the key was valid then; nor that no bundle of the series was left out. `pgdossier verify` with a trust policy
+checks more.
 "#
     )
 }

@@ -8,12 +8,13 @@ use thiserror::Error;
 use super::digest::Digest;
 use super::failure::Failure;
 use super::integrity;
-use super::layout::STATEMENT;
+use super::layout::{SIGNATURES, SIGSTORE_SUFFIX, STATEMENT};
 use super::limits::Limits;
 use super::manifest::Manifest;
 use super::parallel;
 use super::statement::Statement;
 use super::store::Store;
+use crate::sign::Envelope;
 
 /// Why a bundle cannot be read.
 #[derive(Debug, Error)]
@@ -150,6 +151,29 @@ impl IntactBundle {
         } else {
             Err(changed("it changed after it was checked".to_owned()))
         }
+    }
+
+    /// The envelopes of its signatures, by path; nobody has verified them.
+    ///
+    /// # Errors
+    /// [`ReadError::Changed`] when one cannot be read.
+    pub fn envelopes(&self) -> Result<Vec<(String, Envelope)>, ReadError> {
+        let files = self.store.entries().iter().map(|entry| &entry.path);
+        files
+            .filter(|path| path.starts_with(SIGNATURES) && path.ends_with(SIGSTORE_SUFFIX))
+            .map(|path| {
+                let failed = |reason: String| ReadError::Changed {
+                    path: path.clone(),
+                    reason,
+                };
+                let bytes = self.store.read(path, self.limits.held_bytes);
+                let bytes = bytes.map_err(|failure| failed(failure.message))?;
+                let envelope = Envelope::from_sigstore_json(&bytes);
+                envelope
+                    .map(|envelope| (path.clone(), envelope))
+                    .map_err(|error| failed(error.to_string()))
+            })
+            .collect()
     }
 
     /// What the bundle says of itself; nobody has verified who says it.

@@ -105,7 +105,7 @@ pub fn seal(
     contents.add_made(LEAVES, Source::Bytes(leaves.to_bytes()))?;
     contents.add_made(
         HAND_CHECK,
-        Source::Bytes(hand_check::text(id, &stem, SSH_NAMESPACE).into_bytes()),
+        Source::Bytes(hand_check::text(id, &stem, SSH_NAMESPACE, signer.scheme()).into_bytes()),
     )?;
     let draft = Draft {
         description,
@@ -194,6 +194,7 @@ impl Draft<'_> {
             signature: vec![0; self.signer.public_key().signature_length()],
             payload: statement.clone(),
             keyid,
+            token: None,
         };
         let ssh = if sign {
             envelope.signature = sign_checked(self.signer, &envelope.signed_bytes())?;

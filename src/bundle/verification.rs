@@ -55,6 +55,28 @@ pub struct VerifiedSigner {
     pub owner: String,
     /// The role signed in.
     pub role: String,
+    /// What an authority's token proves; absent when nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<SignedBy>,
+}
+
+/// A time by which a signature existed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SignedBy {
+    /// The latest time that the token allows for.
+    pub time: DateTime<Utc>,
+    /// The authority that says so.
+    pub authority: String,
+}
+
+/// Whether the time of signing is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Time {
+    /// Every signature that counts has a token of an authority that the policy trusts.
+    Proven,
+    /// It rests on the signer's word.
+    NotProven,
 }
 
 /// Everything that verifying a bundle found.
@@ -70,8 +92,8 @@ pub struct Verification {
     pub statement_sha256: Option<String>,
     /// The time that was taken as now.
     pub as_of: DateTime<Utc>,
-    /// Whether a token proves the time of signing: always `not-proven` in this version.
-    pub time: &'static str,
+    /// Whether tokens prove the time of signing.
+    pub time: Time,
     /// Whose signatures counted.
     pub signers: Vec<VerifiedSigner>,
     /// Listed files that are absent with the verifier's consent.
@@ -116,12 +138,20 @@ impl fmt::Display for Verification {
                 signer.role,
                 signer.keyid
             )?;
+            if let Some(by) = &signer.signed_by {
+                let time = by.time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+                writeln!(f, "    by {time}, says {}", by.authority.escape_debug())?;
+            }
         }
         let verdict = match self.verdict {
             Verdict::Valid => "valid",
             Verdict::ValidWithWithheldFiles => "valid with withheld files",
             Verdict::Invalid => "invalid",
         };
-        writeln!(f, "{verdict}; time not proven")
+        let time = match self.time {
+            Time::Proven => "time proven",
+            Time::NotProven => "time not proven",
+        };
+        writeln!(f, "{verdict}; {time}")
     }
 }

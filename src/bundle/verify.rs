@@ -2,6 +2,7 @@
 
 mod signatures;
 mod signed_files;
+mod times;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -17,9 +18,9 @@ use super::failure::Failure;
 use super::limits::Limits;
 use super::statement::STATEMENT_KIND;
 use super::store::Store;
-use super::verification::{Check, Outcome, Verdict, Verification, VerifiedSigner};
+use super::verification::{Check, Outcome, SignedBy, Time, Verdict, Verification, VerifiedSigner};
 use super::{chain, integrity, parallel};
-use crate::sign::TrustPolicy;
+use crate::sign::{SigningTime, TrustPolicy};
 use crate::signature::SignedKind;
 
 /// How to verify.
@@ -110,7 +111,7 @@ impl Run {
                 bundle_id: None,
                 statement_sha256: None,
                 as_of: now,
-                time: "not-proven",
+                time: Time::NotProven,
                 signers: Vec::new(),
                 withheld: Vec::new(),
                 checks: checks.to_vec(),
@@ -144,8 +145,13 @@ impl Run {
         let Some(verified) = signed.verified else { return };
         self.result.bundle_id = Some(verified.statement.predicate.bundle_id.clone());
         self.result.statement_sha256 = Some(Digest::of(&verified.payload).to_string());
+        // What a signature with a proven time covers was there at that time too.
+        let earliest = signed.accepted.iter().filter_map(|one| one.time.as_ref());
+        let time = earliest
+            .min_by_key(|time| time.latest)
+            .map_or(SigningTime::Unproven(options.now), SigningTime::Proven);
         let files = [SignedKind::Attestation, SignedKind::Waiver]
-            .map(|kind| signed_files::read(kind, store, policy, options));
+            .map(|kind| signed_files::read(kind, store, policy, options, time));
         self.check_requirements(policy, &signed.accepted, &files);
 
         let (manifest, text) = match integrity::check_manifest(store, &verified.statement, &options.limits) {
@@ -244,8 +250,15 @@ impl Run {
             keyid: one.key.keyid.clone(),
             owner: one.key.owner.clone(),
             role: one.role.clone(),
+            signed_by: one.time.as_ref().map(|time| SignedBy {
+                time: time.latest,
+                authority: time.authority.clone(),
+            }),
         };
         self.result.signers = accepted.iter().map(signer).collect();
+        if !accepted.is_empty() && accepted.iter().all(|one| one.time.is_some()) {
+            self.result.time = Time::Proven;
+        }
     }
 
     fn conclude(mut self) -> Verification {

@@ -1,6 +1,7 @@
 //! Arguments that several verbs share, and what they stand for.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
 use clap::Args;
@@ -8,7 +9,7 @@ use clap::Args;
 use super::Stop;
 use crate::bundle::{BundleReader, IntactBundle, Limits};
 use crate::control::{Catalog, CatalogError};
-use crate::sign::{PassphraseSource, SigningKey};
+use crate::sign::{KeyReference, Opening, PassphraseSource, PublicKey, Signer};
 
 /// Which catalog is used.
 #[derive(Debug, Args)]
@@ -34,23 +35,49 @@ impl CatalogArguments {
 /// Which key signs.
 #[derive(Debug, Args)]
 pub(super) struct KeyArguments {
-    /// The private key that signs the bundle (see `pgdossier keys new`).
+    /// The private key that signs: a file (see `pgdossier keys new`), ssh-agent:SHA256:… or ssh-agent:COMMENT,
+    /// pkcs11:… (a URI of RFC 7512), or command:PROGRAM with its arguments.
+    #[arg(long, value_name = "KEY")]
+    pub(super) key: KeyReference,
+    #[command(flatten)]
+    opening: OpeningArguments,
+}
+
+/// What using a key may need.
+#[derive(Debug, Args)]
+pub(super) struct OpeningArguments {
+    /// A file whose first line is the key's passphrase or the token's PIN; else PGDOSSIER_PASSPHRASE, else it is asked.
     #[arg(long, value_name = "FILE")]
-    pub(super) key: PathBuf,
-    /// A file whose first line is the key's passphrase; else PGDOSSIER_PASSPHRASE, else it is asked.
+    passphrase_file: Option<PathBuf>,
+    /// The public half of the only key that may sign; a command needs it.
     #[arg(long, value_name = "FILE")]
-    pub(super) passphrase_file: Option<PathBuf>,
+    public_key: Option<PathBuf>,
+    /// How long an agent or a command may take for one signature, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    signer_timeout: u64,
+}
+
+impl OpeningArguments {
+    pub(super) fn open(&self, key: &KeyReference) -> Result<Box<dyn Signer + Send>, Stop> {
+        let public_key = self.public_key.as_deref().map(PublicKey::load).transpose();
+        key.open(&Opening {
+            passphrase: PassphraseSource::choose(self.passphrase_file.as_deref()),
+            public_key: public_key.map_err(Stop::usage)?,
+            time_limit: Duration::from_secs(self.signer_timeout),
+        })
+        .map_err(Stop::usage)
+    }
 }
 
 impl KeyArguments {
-    pub(super) fn load(&self) -> Result<SigningKey, Stop> {
-        let source = PassphraseSource::choose(self.passphrase_file.as_deref());
-        SigningKey::load(&self.key, || source.read(&self.key)).map_err(Stop::usage)
+    pub(super) fn load(&self) -> Result<Box<dyn Signer + Send>, Stop> {
+        self.opening.open(&self.key)
     }
 
     /// Whether loading may ask on the terminal, and so has to come before anything else is shown.
     pub(super) fn may_ask(&self) -> bool {
-        PassphraseSource::choose(self.passphrase_file.as_deref()) == PassphraseSource::Prompt
+        let source = PassphraseSource::choose(self.opening.passphrase_file.as_deref());
+        self.key.may_need_passphrase() && source == PassphraseSource::Prompt
     }
 }
 

@@ -19,7 +19,7 @@ use crate::finding::Score;
 use crate::host::HostAccess;
 use crate::profile;
 use crate::report::Templates;
-use crate::sign::{SigningKey, TrustPolicy};
+use crate::sign::TrustPolicy;
 use crate::target::{ConnectionSettings, Environment, Inventory, InventoryError};
 use crate::waiver::WaiverRecord;
 
@@ -129,7 +129,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     let load_key = || arguments.key.load();
     // Asking for a passphrase comes before anything else is shown; a passphrase that is at hand is used while the
     // servers are asked.
-    let key: Option<SigningKey> = if arguments.key.may_ask() {
+    let key = if arguments.key.may_ask() {
         Some(load_key()?)
     } else {
         None

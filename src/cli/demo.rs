@@ -85,7 +85,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             limits: Limits::default(),
         },
         None,
-        || Ok(key),
+        || Ok(Box::new(key)),
         &cancel,
         output,
     )?;

@@ -27,7 +27,7 @@ use crate::finding::Tally;
 use crate::profile::Profile;
 use crate::record;
 use crate::report::{self, Templates};
-use crate::sign::{Signer as _, SigningKey, TrustPolicy};
+use crate::sign::{Signer, TrustPolicy};
 use crate::target::{ConnectionSettings, Environment, Inventory, Target, slug};
 
 /// Targets that are asked at the same time.
@@ -63,7 +63,7 @@ pub(super) struct Outcome {
 pub(super) fn execute(
     execution: Execution<'_>,
     waivers: Option<Loaded>,
-    load_key: impl FnOnce() -> Result<SigningKey, Stop> + Send,
+    load_key: impl FnOnce() -> Result<Box<dyn Signer + Send>, Stop> + Send,
     cancel: &AtomicBool,
     output: &Output,
 ) -> Result<Outcome, Stop> {
@@ -117,7 +117,7 @@ pub(super) fn execute(
         contents,
         &description,
         execution.previous,
-        &key,
+        key.as_ref(),
         execution.role,
         execution.out,
         &options,

@@ -5,14 +5,20 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::json;
 
+use super::arguments::OpeningArguments;
 use super::output::Output;
 use super::{Exit, Stop};
-use crate::sign::{PassphraseSource, PublicKey, Signer as _, SigningKey, write_private_key};
+use crate::sign::{
+    KeyReference, PassphraseSource, PublicKey, Scheme, Signer as _, SigningKey, write_private_key,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Make an Ed25519 key that only you can read, protected by a passphrase.
+    /// Make a key that only you can read, protected by a passphrase.
     New {
+        /// ed25519, or p256 (ECDSA) for services and devices that know no other.
+        #[arg(long, value_name = "KIND", default_value = "ed25519")]
+        algorithm: Scheme,
         /// Where to write it; never overwrites.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
@@ -25,18 +31,18 @@ pub(super) enum Verb {
     },
     /// Print the public half of a private key, for trust policies and for openssl.
     Public {
-        /// The private key.
-        #[arg(value_name = "FILE")]
-        key: PathBuf,
-        /// A file whose first line is the passphrase; else PGDOSSIER_PASSPHRASE, else it is asked.
-        #[arg(long, value_name = "FILE")]
-        passphrase_file: Option<PathBuf>,
+        /// The private key: a file, ssh-agent:…, or pkcs11:…
+        #[arg(value_name = "KEY")]
+        key: KeyReference,
+        #[command(flatten)]
+        opening: OpeningArguments,
     },
 }
 
 pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
     match verb {
         Verb::New {
+            algorithm,
             out,
             passphrase_file,
             no_passphrase,
@@ -47,7 +53,7 @@ pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
                     out.display()
                 )));
             }
-            let key = SigningKey::generate().map_err(Stop::failed)?;
+            let key = SigningKey::generate_for(*algorithm).map_err(Stop::failed)?;
             let pem = if *no_passphrase {
                 key.to_pkcs8_pem()
             } else {
@@ -59,11 +65,7 @@ pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
             output.note(&format!("wrote the private key to {} (mode 0600)", out.display()));
             show(key.public_key(), output);
         }
-        Verb::Public { key, passphrase_file } => {
-            let source = PassphraseSource::choose(passphrase_file.as_deref());
-            let key = SigningKey::load(key, || source.read(key)).map_err(Stop::usage)?;
-            show(key.public_key(), output);
-        }
+        Verb::Public { key, opening } => show(opening.open(key)?.public_key(), output),
     }
     Ok(Exit::Good)
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::arguments::parse_time;
 use super::output::Output;
 use super::{Exit, Stop};
-use crate::sign::{PublicKey, TrustPolicy};
+use crate::sign::{PublicKey, TimestampRule, TrustPolicy};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -37,6 +37,12 @@ pub(super) enum Verb {
         /// The sections whose controls it may sign attestations and waivers for, in the same way.
         #[arg(long = "section", value_name = "PATTERN")]
         sections: Vec<String>,
+        /// Certificates, in PEM, of the roots of time-stamping authorities that you trust.
+        #[arg(long = "timestamp-root", value_name = "FILE")]
+        timestamp_roots: Vec<PathBuf>,
+        /// Accept only what such an authority has stamped.
+        #[arg(long)]
+        timestamp_required: bool,
         /// A policy to which the key is added.
         #[arg(long, value_name = "FILE")]
         base: Option<PathBuf>,
@@ -55,6 +61,8 @@ pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
         valid_until,
         controls,
         sections,
+        timestamp_roots,
+        timestamp_required,
         base,
         out,
     } = verb;
@@ -70,6 +78,18 @@ pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
         let mut whole = TrustPolicy::load(base).map_err(Stop::usage)?;
         whole.add(policy);
         policy = whole;
+    }
+    if !timestamp_roots.is_empty() || *timestamp_required {
+        let rule = policy.timestamp.get_or_insert_with(TimestampRule::default);
+        for path in timestamp_roots {
+            rule.add(path).map_err(Stop::usage)?;
+        }
+        rule.required |= *timestamp_required;
+        if rule.roots.is_empty() {
+            return Err(Stop::usage(
+                "--timestamp-required without a root: nothing could be accepted; give --timestamp-root",
+            ));
+        }
     }
     policy.write(out).map_err(Stop::usage)?;
     output.note(&format!(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Envelope, Revocation, SignError, Signer, TrustPolicy, TrustedKey, sign_checked};
+use super::{Envelope, SignError, Signer, SigningTime, TrustPolicy, TrustedKey, key_fault, sign_checked};
 use crate::signature::{SignatureFact, SignatureState, SignedKind, SignedStatement};
 
 /// Signs a file (its name and digest) with its documents' digests: the bytes of the signature's file.
@@ -24,6 +24,7 @@ pub fn sign_statement(
         payload,
         signature: Vec::new(),
         keyid,
+        token: None,
     };
     envelope.signature = sign_checked(signer, &envelope.signed_bytes())?;
     Ok(envelope.to_sigstore_json())
@@ -114,8 +115,8 @@ fn by_key(
         let reason = format!("the trust policy does not let {} sign as `{role}`", key.owner);
         return (SignatureState::NotAuthorised, Some(reason));
     }
-    if let Some(reason) = key_fault(key, judging.now) {
-        return (SignatureState::NotAuthorised, Some(reason));
+    if let Some(fault) = key_fault(key, SigningTime::Unproven(judging.now)) {
+        return (SignatureState::NotAuthorised, Some(fault.message));
     }
     let refused = judging
         .controls
@@ -132,21 +133,4 @@ pub fn signing_key<'a>(envelope: &Envelope, policy: &'a TrustPolicy) -> Option<&
         key.public_key()
             .is_ok_and(|public| public.verify(&message, &envelope.signature))
     })
-}
-
-/// Why a key is not good at a time. Nothing proves when it signed, so it has to be good now.
-pub fn key_fault(key: &TrustedKey, now: DateTime<Utc>) -> Option<String> {
-    let owner = &key.owner;
-    if now < key.valid_from {
-        return Some(format!(
-            "the key of {owner} is valid only from {}",
-            key.valid_from
-        ));
-    }
-    if now >= key.valid_until {
-        return Some(format!("the key of {owner} was valid until {}", key.valid_until));
-    }
-    let revoked = key.revoked_at?;
-    let compromised = matches!(key.revoked_reason, None | Some(Revocation::KeyCompromise));
-    (compromised || revoked <= now).then(|| format!("the key of {owner} was revoked at {revoked}"))
 }

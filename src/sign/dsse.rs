@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::Scheme;
+
 /// The only payload type that is signed or accepted.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -25,6 +27,8 @@ pub struct Envelope {
     pub signature: Vec<u8>,
     /// Whose signature it claims to be; never decides trust.
     pub keyid: String,
+    /// A time-stamping authority's response over [`Envelope::signature`], in DER.
+    pub token: Option<Vec<u8>>,
 }
 
 /// Why a file is not the one Sigstore bundle that this version writes.
@@ -38,6 +42,8 @@ pub enum EnvelopeError {
     PayloadType(String),
     #[error("it holds {0} signatures, not exactly one")]
     SignatureCount(usize),
+    #[error("it holds {0} tokens of time-stamping authorities, not at most one")]
+    TokenCount(usize),
     #[error("its public key hint and the key id of its signature differ")]
     Hint,
     #[error("its bytes differ from the one way to write this signature")]
@@ -56,6 +62,20 @@ struct SigstoreBundle {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct VerificationMaterial {
     public_key: PublicKeyHint,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timestamp_verification_data: Option<TimestampVerificationData>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TimestampVerificationData {
+    rfc3161_timestamps: Vec<Rfc3161Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Rfc3161Timestamp {
+    signed_timestamp: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,6 +106,7 @@ impl Envelope {
     }
 
     /// The one way to write this signature as a Sigstore bundle v0.3: JSON with two-space indents and a final newline.
+    /// The length of an ECDSA signature varies, so further newlines make up for what it is shorter than the longest.
     pub fn to_sigstore_json(&self) -> Vec<u8> {
         let bundle = SigstoreBundle {
             media_type: MEDIA_TYPE.to_owned(),
@@ -93,6 +114,11 @@ impl Envelope {
                 public_key: PublicKeyHint {
                     hint: self.keyid.clone(),
                 },
+                timestamp_verification_data: self.token.as_ref().map(|token| TimestampVerificationData {
+                    rfc3161_timestamps: vec![Rfc3161Timestamp {
+                        signed_timestamp: STANDARD.encode(token),
+                    }],
+                }),
             },
             dsse_envelope: DsseEnvelope {
                 payload: STANDARD.encode(&self.payload),
@@ -105,7 +131,13 @@ impl Envelope {
         };
         // Strings in structs cannot fail to serialise.
         let mut json = serde_json::to_vec_pretty(&bundle).unwrap_or_default();
-        json.push(b'\n');
+        let base64 = |length: usize| length.div_ceil(3) * 4;
+        let missing = if self.signature.len() == Scheme::Ed25519.longest_signature() {
+            0
+        } else {
+            base64(Scheme::P256.longest_signature()).saturating_sub(base64(self.signature.len()))
+        };
+        json.extend(std::iter::repeat_n(b'\n', 1 + missing));
         json
     }
 
@@ -130,6 +162,13 @@ impl Envelope {
         if signature.keyid != bundle.verification_material.public_key.hint {
             return Err(EnvelopeError::Hint);
         }
+        let token = match &bundle.verification_material.timestamp_verification_data {
+            None => None,
+            Some(data) => match data.rfc3161_timestamps.as_slice() {
+                [token] => Some(&token.signed_timestamp),
+                tokens => return Err(EnvelopeError::TokenCount(tokens.len())),
+            },
+        };
         let decode = |what: &str, text: &str| {
             STANDARD
                 .decode(text)
@@ -139,6 +178,7 @@ impl Envelope {
             payload: decode("payload", &envelope.payload)?,
             signature: decode("sig", &signature.sig)?,
             keyid: signature.keyid.clone(),
+            token: token.map(|token| decode("signedTimestamp", token)).transpose()?,
         };
         if read.to_sigstore_json() == bytes {
             Ok(read)
@@ -157,6 +197,7 @@ mod tests {
             payload: b"{}\n".to_vec(),
             signature: vec![7; 64],
             keyid: "ab".repeat(32),
+            token: None,
         }
     }
 

@@ -34,12 +34,20 @@ impl PassphraseSource {
         }
     }
 
-    /// The passphrase that opens an existing key; `key` names it in the prompt.
+    /// The passphrase that opens an existing key file; `key` names it in the prompt.
     ///
     /// # Errors
     /// [`SignError::NoPassphrase`] when there is none to be had, [`SignError::EmptyPassphrase`],
     /// [`SignError::LooseMode`] for a file that others can read.
     pub fn read(&self, key: &Path) -> Result<Passphrase, SignError> {
+        self.answer(&format!("Passphrase of {}: ", key.display()))
+    }
+
+    /// The secret from where it is; only a prompt shows `question`.
+    ///
+    /// # Errors
+    /// As [`PassphraseSource::read`].
+    pub(super) fn answer(&self, question: &str) -> Result<Passphrase, SignError> {
         let passphrase = match self {
             Self::File(path) => first_line(path)?,
             Self::Environment(name) => {
@@ -47,7 +55,7 @@ impl PassphraseSource {
                     reason: format!("the environment variable `{name}` is unusable: {error}"),
                 })?)
             }
-            Self::Prompt => ask(&format!("Passphrase of {}: ", key.display()))?,
+            Self::Prompt => ask(question)?,
         };
         if passphrase.is_empty() {
             Err(SignError::EmptyPassphrase)

@@ -1,26 +1,25 @@
-//! Ed25519 public keys: SPKI in and out, key ids, SSH form, verification.
+//! Public keys, Ed25519 and ECDSA P-256: SPKI in and out, key ids, SSH form, verification.
 
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use ring::signature::{ED25519, UnparsedPublicKey};
+use ring::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey};
 
-use super::SignError;
+use super::ecdsa::P256Signature;
 use super::key_file::read_small;
+use super::ssh_wire::{put_string, take_string};
+use super::{Scheme, SignError};
 
-/// What precedes the 32 key bytes in an Ed25519 SubjectPublicKeyInfo (RFC 8410): it has no other DER encoding.
-const SPKI_PREFIX: [u8; 12] = [
-    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
-];
 const PEM_LABEL: &str = "PUBLIC KEY";
-const KEY_BYTES: usize = 32;
-const SIGNATURE_BYTES: usize = 64;
+/// SSH's name of the curve P-256.
+const SSH_CURVE: &[u8] = b"nistp256";
 
-/// An Ed25519 public key, known by its key id: the SHA-256 of its SPKI DER in lowercase hex.
+/// A public key, known by its key id: the SHA-256 of its SPKI DER in lowercase hex.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicKey {
-    raw: [u8; KEY_BYTES],
+    scheme: Scheme,
+    raw: Vec<u8>,
     keyid: String,
 }
 
@@ -31,14 +30,33 @@ impl std::fmt::Debug for PublicKey {
 }
 
 impl PublicKey {
-    /// The raw 32 bytes of RFC 8032.
-    pub(crate) fn from_raw(raw: [u8; KEY_BYTES]) -> Self {
+    /// The key's own bytes: 32 of RFC 8032, or an uncompressed point.
+    pub(crate) fn from_raw(scheme: Scheme, raw: &[u8]) -> Option<Self> {
+        // A point's form is written before it; no other is accepted.
+        let form = scheme == Scheme::Ed25519 || raw.first() == Some(&4);
+        if raw.len() != scheme.key_length() || !form {
+            return None;
+        }
         let mut key = Self {
-            raw,
+            scheme,
+            raw: raw.to_vec(),
             keyid: String::new(),
         };
         key.keyid = hex::encode(ring::digest::digest(&ring::digest::SHA256, &key.to_der()));
-        key
+        Some(key)
+    }
+
+    /// From SSH's wire format; nothing for another kind of key.
+    pub(crate) fn from_ssh_blob(mut blob: &[u8]) -> Option<Self> {
+        let name = take_string(&mut blob)?;
+        let scheme = [Scheme::Ed25519, Scheme::P256]
+            .into_iter()
+            .find(|scheme| scheme.ssh_name().as_bytes() == name)?;
+        if scheme == Scheme::P256 && take_string(&mut blob)? != SSH_CURVE {
+            return None;
+        }
+        let raw = take_string(&mut blob)?;
+        Self::from_raw(scheme, raw).filter(|_| blob.is_empty())
     }
 
     /// Reads a public key file, PEM or DER.
@@ -57,7 +75,7 @@ impl PublicKey {
     /// Parses `-----BEGIN PUBLIC KEY-----`.
     ///
     /// # Errors
-    /// [`SignError::NotAPublicKey`] for anything that is not an Ed25519 SPKI.
+    /// [`SignError::NotAPublicKey`] for anything that is not the SPKI of an Ed25519 or P-256 key.
     pub fn from_pem(text: &str) -> Result<Self, SignError> {
         Self::parse_pem(text, "the text")
     }
@@ -65,7 +83,7 @@ impl PublicKey {
     /// Parses a SubjectPublicKeyInfo in DER.
     ///
     /// # Errors
-    /// [`SignError::NotAPublicKey`] for anything that is not an Ed25519 SPKI.
+    /// [`SignError::NotAPublicKey`] for anything that is not the SPKI of an Ed25519 or P-256 key.
     pub fn from_der(der: &[u8]) -> Result<Self, SignError> {
         Self::parse_der(der, "the data")
     }
@@ -86,18 +104,23 @@ impl PublicKey {
     }
 
     fn parse_der(der: &[u8], what: &str) -> Result<Self, SignError> {
-        der.strip_prefix(&SPKI_PREFIX)
-            .and_then(|raw| <[u8; KEY_BYTES]>::try_from(raw).ok())
-            .map(Self::from_raw)
+        [Scheme::Ed25519, Scheme::P256]
+            .into_iter()
+            .find_map(|scheme| Self::from_raw(scheme, der.strip_prefix(scheme.spki_prefix())?))
             .ok_or_else(|| SignError::NotAPublicKey {
                 what: what.to_owned(),
-                reason: "it is of another kind; this version verifies Ed25519 only".to_owned(),
+                reason: "it is of another kind, or a compressed point".to_owned(),
             })
+    }
+
+    /// The kind of key.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
     }
 
     /// The SubjectPublicKeyInfo in DER.
     pub fn to_der(&self) -> Vec<u8> {
-        [SPKI_PREFIX.as_slice(), &self.raw].concat()
+        [self.scheme.spki_prefix(), &self.raw].concat()
     }
 
     /// The SubjectPublicKeyInfo in PEM, with `\n` line ends.
@@ -108,14 +131,21 @@ impl PublicKey {
 
     /// `ssh-ed25519 AAAA…`, as in an `allowed_signers` or `authorized_keys` file.
     pub fn to_ssh(&self) -> String {
-        format!("ssh-ed25519 {}", STANDARD.encode(self.to_ssh_blob()))
+        format!(
+            "{} {}",
+            self.scheme.ssh_name(),
+            STANDARD.encode(self.to_ssh_blob())
+        )
     }
 
-    /// The public key in SSH's wire format (RFC 8709).
+    /// The public key in SSH's wire format (RFC 8709, RFC 5656).
     pub(crate) fn to_ssh_blob(&self) -> Vec<u8> {
-        let mut blob = Vec::with_capacity(51);
-        super::sshsig::put_string(&mut blob, b"ssh-ed25519");
-        super::sshsig::put_string(&mut blob, &self.raw);
+        let mut blob = Vec::with_capacity(104);
+        put_string(&mut blob, self.scheme.ssh_name().as_bytes());
+        if self.scheme == Scheme::P256 {
+            put_string(&mut blob, SSH_CURVE);
+        }
+        put_string(&mut blob, &self.raw);
         blob
     }
 
@@ -135,15 +165,31 @@ impl PublicKey {
         format!("SHA256:{}", STANDARD_NO_PAD.encode(digest))
     }
 
-    /// The length in bytes of every signature of this key.
+    /// The length in bytes of this key's longest signature.
     pub fn signature_length(&self) -> usize {
-        SIGNATURE_BYTES
+        self.scheme.longest_signature()
     }
 
-    /// Whether `signature` is this key's over exactly `message`.
+    /// The one form of a signature that [`PublicKey::verify`] accepts: of ECDSA, DER with the smaller s.
+    pub(super) fn canonical_signature(&self, signature: &[u8]) -> Option<Vec<u8>> {
+        match self.scheme {
+            Scheme::Ed25519 => Some(signature.to_vec()),
+            Scheme::P256 => Some(P256Signature::from_any(signature)?.canonical().to_der()),
+        }
+    }
+
+    /// Whether `signature` is this key's over exactly `message`, in its canonical form.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, self.raw)
-            .verify(message, signature)
-            .is_ok()
+        match self.scheme {
+            Scheme::Ed25519 => UnparsedPublicKey::new(&ED25519, &self.raw)
+                .verify(message, signature)
+                .is_ok(),
+            Scheme::P256 => {
+                P256Signature::from_der(signature).is_some_and(P256Signature::is_canonical)
+                    && UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, &self.raw)
+                        .verify(message, signature)
+                        .is_ok()
+            }
+        }
     }
 }

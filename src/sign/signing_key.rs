@@ -1,36 +1,35 @@
-//! The Ed25519 key file: made, encrypted, loaded, used.
+//! The key file: made, encrypted, loaded, used.
 
 use std::path::Path;
 
-use pkcs8::der::Decode as _;
 use pkcs8::pkcs5::pbes2::Parameters;
 use pkcs8::pkcs5::scrypt;
-use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef, der};
-use ring::rand::{SecureRandom as _, SystemRandom};
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::key_file::read_secret;
-use super::{Passphrase, PublicKey, SignError, Signer};
+use super::secret::{Secret, fill};
+use super::{Passphrase, PublicKey, Scheme, SignError, Signer};
 
 const PLAIN_LABEL: &str = "PRIVATE KEY";
 const ENCRYPTED_LABEL: &str = "ENCRYPTED PRIVATE KEY";
-/// PKCS#8 version 1 around the 32-byte seed (RFC 8410). OpenSSL 3.0 cannot read version 2, which ring writes.
-const PKCS8_PREFIX: [u8; 16] = [
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-];
-const ED25519_OID: &str = "1.3.101.112";
-const SEED_BYTES: usize = 32;
 /// scrypt N = 2^14, r = 8, p = 5: OpenSSL refuses a larger N at its default memory limit.
 const SCRYPT_LOG_N: u8 = 14;
 const SCRYPT_R: u32 = 8;
 const SCRYPT_P: u32 = 5;
 
-/// An Ed25519 private key in memory; its seed is wiped when dropped.
+/// A private key in memory; its secret is wiped when dropped.
 pub struct SigningKey {
-    seed: Zeroizing<[u8; SEED_BYTES]>,
-    pair: Ed25519KeyPair,
+    secret: Secret,
+    pair: Pair,
     public: PublicKey,
+}
+
+enum Pair {
+    Ed25519(Ed25519KeyPair),
+    P256(EcdsaKeyPair),
 }
 
 impl std::fmt::Debug for SigningKey {
@@ -40,28 +39,43 @@ impl std::fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// A new key from the system's random number generator.
+    /// A new Ed25519 key from the system's random number generator.
     ///
     /// # Errors
     /// [`SignError::NoRandomness`].
     pub fn generate() -> Result<Self, SignError> {
-        let mut seed = Zeroizing::new([0; SEED_BYTES]);
-        fill(seed.as_mut())?;
-        Self::from_seed(seed).map_err(|reason| SignError::Refused { reason })
+        Self::generate_for(Scheme::Ed25519)
     }
 
-    fn from_seed(seed: Zeroizing<[u8; SEED_BYTES]>) -> Result<Self, String> {
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_ref()).map_err(|error| error.to_string())?;
-        let raw = pair
-            .public_key()
-            .as_ref()
-            .try_into()
-            .map_err(|_| "unexpected length of the public key".to_owned())?;
-        Ok(Self {
-            seed,
-            pair,
-            public: PublicKey::from_raw(raw),
-        })
+    /// A new key of this kind.
+    ///
+    /// # Errors
+    /// [`SignError::NoRandomness`].
+    pub fn generate_for(scheme: Scheme) -> Result<Self, SignError> {
+        Self::from_secret(Secret::generate(scheme)?).map_err(|reason| SignError::Refused { reason })
+    }
+
+    fn from_secret(secret: Secret) -> Result<Self, String> {
+        let (scheme, pair, raw) = match &secret {
+            Secret::Ed25519(seed) => {
+                let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_ref());
+                let pair = pair.map_err(|error| error.to_string())?;
+                let raw = pair.public_key().as_ref().to_vec();
+                (Scheme::Ed25519, Pair::Ed25519(pair), raw)
+            }
+            Secret::P256(scalar, point) => {
+                let pair = EcdsaKeyPair::from_private_key_and_public_key(
+                    &ECDSA_P256_SHA256_ASN1_SIGNING,
+                    scalar.as_ref(),
+                    point,
+                    &SystemRandom::new(),
+                );
+                let pair = pair.map_err(|error| error.to_string())?;
+                (Scheme::P256, Pair::P256(pair), point.to_vec())
+            }
+        };
+        let public = PublicKey::from_raw(scheme, &raw).ok_or("its public point is not uncompressed")?;
+        Ok(Self { secret, pair, public })
     }
 
     /// Loads a PKCS#8 PEM file, plain or encrypted; `passphrase` is asked only when it is encrypted.
@@ -112,29 +126,20 @@ impl SigningKey {
                 // A wrong passphrase passes the padding check once in 256 times.
                 Self::from_pkcs8(plain.as_bytes()).map_err(|_| wrong())
             }
+            "EC PRIVATE KEY" => Err(not_a_key(
+                "it holds a bare `EC PRIVATE KEY`; convert it with `openssl pkcs8 -topk8`".to_owned(),
+            )),
             other => Err(not_a_key(format!("it holds a `{}`", other.escape_default()))),
         }
     }
 
-    /// Takes the seed out of PKCS#8, version 1 (OpenSSL) or 2 (ring).
     fn from_pkcs8(der: &[u8]) -> Result<Self, String> {
-        let info = PrivateKeyInfoRef::try_from(der).map_err(|error| error.to_string())?;
-        if info.algorithm.oid.to_string() != ED25519_OID {
-            return Err(format!(
-                "its algorithm is {}; this version signs with Ed25519 only",
-                info.algorithm.oid
-            ));
-        }
-        let seed = <&der::asn1::OctetStringRef>::from_der(info.private_key.as_bytes())
-            .map_err(|error| error.to_string())?;
-        let seed = <[u8; SEED_BYTES]>::try_from(seed.as_bytes())
-            .map_err(|_| "its seed is not 32 bytes".to_owned())?;
-        Self::from_seed(Zeroizing::new(seed))
+        Self::from_secret(Secret::from_pkcs8(der)?)
     }
 
     /// PKCS#8 version 1, unencrypted, in PEM.
     pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
-        to_pem(PLAIN_LABEL, &self.to_pkcs8())
+        to_pem(PLAIN_LABEL, &self.secret.to_pkcs8())
     }
 
     /// PKCS#8 encrypted with `passphrase`: PBES2, scrypt (N = 2^14, r = 8, p = 5), AES-256-CBC, in PEM.
@@ -153,15 +158,11 @@ impl SigningKey {
             .map_err(|error| failed(error.to_string()))?;
         let parameters = Parameters::generate_scrypt_aes256cbc(cost, &salt, iv)
             .map_err(|error| failed(error.to_string()))?;
-        let plain = self.to_pkcs8();
+        let plain = self.secret.to_pkcs8();
         let document = PrivateKeyInfoRef::try_from(plain.as_slice())
             .and_then(|info| info.encrypt_with_params(parameters, passphrase))
             .map_err(|error| failed(error.to_string()))?;
         Ok(to_pem(ENCRYPTED_LABEL, document.as_bytes()))
-    }
-
-    fn to_pkcs8(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new([PKCS8_PREFIX.as_slice(), self.seed.as_ref()].concat())
     }
 }
 
@@ -171,14 +172,14 @@ impl Signer for SigningKey {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        Ok(self.pair.sign(message).as_ref().to_vec())
+        match &self.pair {
+            Pair::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
+            Pair::P256(pair) => pair
+                .sign(&SystemRandom::new(), message)
+                .map(|signature| signature.as_ref().to_vec())
+                .map_err(|_| SignError::NoRandomness),
+        }
     }
-}
-
-fn fill(bytes: &mut [u8]) -> Result<(), SignError> {
-    SystemRandom::new()
-        .fill(bytes)
-        .map_err(|_| SignError::NoRandomness)
 }
 
 fn to_pem(label: &str, der: &[u8]) -> Zeroizing<String> {

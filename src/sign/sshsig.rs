@@ -4,22 +4,25 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
-use super::{PublicKey, SignError, Signer, sign_checked};
+use super::ecdsa::P256Signature;
+use super::ssh_wire::{put_string, take_string};
+use super::{PublicKey, Scheme, SignError, Signer, sign_checked};
 
 /// The namespace of our signatures: what `ssh-keygen -Y verify -n` must be told.
 pub const SSH_NAMESPACE: &str = "pgdossier-bundle";
 const MAGIC: &[u8] = b"SSHSIG";
 const VERSION: u32 = 1;
 const HASH: &[u8] = b"sha512";
-const KEY_TYPE: &[u8] = b"ssh-ed25519";
 const BEGIN: &str = "-----BEGIN SSH SIGNATURE-----\n";
 const END: &str = "-----END SSH SIGNATURE-----\n";
 const LINE: usize = 70;
+/// The longest canonical ECDSA signature as SSH has it: an `mpint` of 33 bytes and one of 32.
+const LONGEST_P256: usize = 4 + 33 + 4 + 32;
 
-/// An armored SSH signature: the key it claims and the raw signature.
+/// An armored SSH signature: the key it claims and the signature as [`PublicKey::verify`] takes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshSignature {
-    key: Vec<u8>,
+    key: PublicKey,
     signature: Vec<u8>,
 }
 
@@ -27,7 +30,7 @@ pub struct SshSignature {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SshSignatureError {
     #[error(
-        "it is not an armored Ed25519 SSH signature in the namespace `{SSH_NAMESPACE}` as this version writes it"
+        "it is not an armored SSH signature by an Ed25519 or P-256 key in the namespace `{SSH_NAMESPACE}` as this version writes it"
     )]
     Format,
     #[error("it names another key than the one that signed the statement")]
@@ -44,15 +47,15 @@ impl SshSignature {
     pub fn sign(signer: &dyn Signer, message: &[u8]) -> Result<Self, SignError> {
         let signature = sign_checked(signer, &signed_bytes(message))?;
         Ok(Self {
-            key: signer.public_key().to_ssh_blob(),
+            key: signer.public_key().clone(),
             signature,
         })
     }
 
-    /// As long as a signature of `key`, but none; for planning sizes.
+    /// As long as every signature of `key`, but none; for planning sizes.
     pub(crate) fn unsigned(key: &PublicKey) -> Self {
         Self {
-            key: key.to_ssh_blob(),
+            key: key.clone(),
             signature: vec![0; key.signature_length()],
         }
     }
@@ -62,7 +65,7 @@ impl SshSignature {
     /// # Errors
     /// [`SshSignatureError::OtherKey`] or [`SshSignatureError::BadSignature`].
     pub fn verify(&self, key: &PublicKey, message: &[u8]) -> Result<(), SshSignatureError> {
-        if self.key != key.to_ssh_blob() {
+        if self.key != *key {
             return Err(SshSignatureError::OtherKey);
         }
         if key.verify(&signed_bytes(message), &self.signature) {
@@ -72,29 +75,38 @@ impl SshSignature {
         }
     }
 
-    /// The file's text: base64 in lines of 70 between the armor's two lines.
+    /// The file's text: base64 in lines of 70 between the armor's two lines. The length of an ECDSA signature varies, so
+    /// line feeds follow until the text is as long as that of the longest one.
     pub fn to_armor(&self) -> String {
-        let mut signature = Vec::with_capacity(83);
-        put_string(&mut signature, KEY_TYPE);
-        put_string(&mut signature, &self.signature);
+        let mut text = armor(&self.blob(&self.ssh_signature()));
+        if self.key.scheme() == Scheme::P256 {
+            let longest = armor(&self.blob(&[0; LONGEST_P256])).len();
+            text.extend(std::iter::repeat_n('\n', longest.saturating_sub(text.len())));
+        }
+        text
+    }
+
+    /// The signature as SSH has it. One that is none, for planning sizes, is as long as the longest.
+    fn ssh_signature(&self) -> Vec<u8> {
+        match self.key.scheme() {
+            Scheme::Ed25519 => self.signature.clone(),
+            Scheme::P256 => P256Signature::from_der(&self.signature)
+                .map_or_else(|| vec![0; LONGEST_P256], P256Signature::to_ssh),
+        }
+    }
+
+    fn blob(&self, ssh_signature: &[u8]) -> Vec<u8> {
+        let mut signature = Vec::with_capacity(100);
+        put_string(&mut signature, self.key.scheme().ssh_name().as_bytes());
+        put_string(&mut signature, ssh_signature);
         let mut blob = MAGIC.to_vec();
         blob.extend_from_slice(&VERSION.to_be_bytes());
-        put_string(&mut blob, &self.key);
+        put_string(&mut blob, &self.key.to_ssh_blob());
         put_string(&mut blob, SSH_NAMESPACE.as_bytes());
         put_string(&mut blob, b"");
         put_string(&mut blob, HASH);
         put_string(&mut blob, &signature);
-
-        let mut text = String::from(BEGIN);
-        for (position, character) in STANDARD.encode(blob).chars().enumerate() {
-            if position > 0 && position % LINE == 0 {
-                text.push('\n');
-            }
-            text.push(character);
-        }
-        text.push('\n');
-        text.push_str(END);
-        text
+        blob
     }
 
     /// Reads exactly what [`SshSignature::to_armor`] writes. Nothing is verified yet.
@@ -111,15 +123,29 @@ impl SshSignature {
     }
 }
 
+fn armor(blob: &[u8]) -> String {
+    let mut text = String::from(BEGIN);
+    for (position, character) in STANDARD.encode(blob).chars().enumerate() {
+        if position > 0 && position % LINE == 0 {
+            text.push('\n');
+        }
+        text.push(character);
+    }
+    text.push('\n');
+    text.push_str(END);
+    text
+}
+
 fn parse(bytes: &[u8]) -> Option<SshSignature> {
     let body = std::str::from_utf8(bytes)
         .ok()?
         .strip_prefix(BEGIN)?
-        .strip_suffix(END)?;
+        .trim_end_matches('\n')
+        .strip_suffix(END.trim_end_matches('\n'))?;
     let blob = STANDARD.decode(body.replace('\n', "")).ok()?;
     // The fixed fields need no check here: writing the signature again and comparing covers them.
     let mut rest = blob.get(MAGIC.len() + size_of::<u32>()..)?;
-    let key = take_string(&mut rest)?.to_vec();
+    let key = PublicKey::from_ssh_blob(take_string(&mut rest)?)?;
     let (_namespace, _reserved, _hash) = (
         take_string(&mut rest)?,
         take_string(&mut rest)?,
@@ -127,10 +153,12 @@ fn parse(bytes: &[u8]) -> Option<SshSignature> {
     );
     let mut signature = take_string(&mut rest)?;
     let _key_type = take_string(&mut signature)?;
-    Some(SshSignature {
-        key,
-        signature: take_string(&mut signature)?.to_vec(),
-    })
+    let signature = take_string(&mut signature)?;
+    let signature = match key.scheme() {
+        Scheme::Ed25519 => signature.to_vec(),
+        Scheme::P256 => P256Signature::from_ssh(signature)?.to_der(),
+    };
+    Some(SshSignature { key, signature })
 }
 
 /// What an SSHSIG signs: the message only by its hash, bound to a namespace.
@@ -144,20 +172,6 @@ fn signed_bytes(message: &[u8]) -> Vec<u8> {
         ring::digest::digest(&ring::digest::SHA512, message).as_ref(),
     );
     bytes
-}
-
-/// Appends SSH's `string`: a big-endian 32-bit length and the bytes.
-pub(super) fn put_string(out: &mut Vec<u8>, bytes: &[u8]) {
-    // Only short, known fields are written: never near 4 GiB.
-    out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
-    out.extend_from_slice(bytes);
-}
-
-fn take_string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, after) = rest.split_first_chunk::<4>()?;
-    let (string, after) = after.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
-    *rest = after;
-    Some(string)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::key_file::{read_small, write_public};
-use super::{PublicKey, SignError};
+use super::{PublicKey, Roots, SignError};
 use crate::signature::{APPROVER, REQUESTER, REVIEWER, SignedKind};
 
 /// The version of the policy format that this program reads and writes.
@@ -93,7 +93,7 @@ pub struct Requirement {
 }
 
 /// Whether a trusted time is needed and who may give it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimestampRule {
     /// Certificates, in PEM, of the time-stamping authorities' roots.
@@ -236,12 +236,34 @@ impl TrustPolicy {
                 ));
             }
         }
+        if let Some(rule) = &self.timestamp {
+            Roots::from_pem(&rule.roots).map_err(|reason| format!("`timestamp.roots`: {reason}"))?;
+        }
         match &self.series {
             Some(series) if !is_sha256(&series.root) => {
                 Err("`series.root` is not 64 lowercase hexadecimal digits".to_owned())
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl TimestampRule {
+    /// Adds the certificates in a file.
+    ///
+    /// # Errors
+    /// [`SignError::File`], or [`SignError::Policy`] when it holds something else.
+    pub fn add(&mut self, path: &Path) -> Result<(), SignError> {
+        let wrong = |reason: String| SignError::Policy {
+            what: format!("cannot have the root `{}`", path.display()),
+            reason,
+        };
+        let bytes = read_small(path)?;
+        let text = String::from_utf8(bytes).map_err(|_| wrong("it is not PEM".to_owned()))?;
+        let roots = vec![text];
+        Roots::from_pem(&roots).map_err(wrong)?;
+        self.roots.extend(roots);
+        Ok(())
     }
 }
 

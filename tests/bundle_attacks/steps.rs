@@ -257,6 +257,7 @@ impl Tampering<'_> {
             payload: statement.clone(),
             signature: Vec::new(),
             keyid: key.public_key().keyid().to_owned(),
+            token: None,
         };
         envelope.signature = key.sign(&envelope.signed_bytes()).unwrap();
         let stem = format!("signatures/preparer-{}", key.public_key().short_keyid());

@@ -1,17 +1,12 @@
 //! Steps 3 to 7: who signed what, whether they may, and whether their key was good.
 
-use chrono::{DateTime, TimeDelta, Utc};
-
-use super::VerifyOptions;
+use super::{VerifyOptions, times};
 use crate::bundle::failure::Failure;
 use crate::bundle::integrity::parse_statement;
 use crate::bundle::layout::{SIGNATURES, SIGSTORE_SUFFIX, SSHSIG_SUFFIX, STATEMENT, is_role};
 use crate::bundle::statement::Statement;
 use crate::bundle::store::Store;
-use crate::sign::{Envelope, EnvelopeError, PublicKey, Revocation, SshSignature, TrustPolicy, TrustedKey};
-
-/// How far the maker's clock may be ahead of ours.
-const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+use crate::sign::{Envelope, EnvelopeError, ProvenTime, PublicKey, SshSignature, TrustPolicy, TrustedKey};
 
 /// What a step found.
 pub(super) struct SignatureStep {
@@ -24,6 +19,8 @@ pub(super) struct SignatureStep {
 pub(super) struct Accepted<'a> {
     pub(super) key: &'a TrustedKey,
     pub(super) role: String,
+    /// What its token proves.
+    pub(super) time: Option<ProvenTime>,
 }
 
 /// A statement under a trusted signature.
@@ -39,11 +36,21 @@ pub(super) struct Signed<'a> {
     pub(super) verified: Option<Verified>,
 }
 
-struct Found {
+pub(super) struct Found {
     stem: String,
-    role: String,
-    envelope: Envelope,
+    pub(super) role: String,
+    pub(super) envelope: Envelope,
 }
+
+impl Found {
+    /// The envelope's file.
+    pub(super) fn path(&self) -> String {
+        format!("{}{SIGSTORE_SUFFIX}", self.stem)
+    }
+}
+
+/// A signature by a key of the policy, and the statement that it is over.
+pub(super) type Stated<'a> = (Found, &'a TrustedKey, PublicKey, Statement);
 
 pub(super) fn check<'a>(store: &Store, policy: &'a TrustPolicy, options: &VerifyOptions<'_>) -> Signed<'a> {
     let mut signed = Signed::default();
@@ -64,7 +71,7 @@ pub(super) fn check<'a>(store: &Store, policy: &'a TrustPolicy, options: &Verify
     if !done(4, failures, notes) {
         return signed;
     }
-    let mut statements: Vec<(Found, &TrustedKey, PublicKey, Statement)> = Vec::new();
+    let mut statements: Vec<Stated<'_>> = Vec::new();
     let mut failures = Vec::new();
     for (found, key, public) in trusted {
         match understand(store, &found, key) {
@@ -83,34 +90,9 @@ pub(super) fn check<'a>(store: &Store, policy: &'a TrustPolicy, options: &Verify
     if !done(6, failures, Vec::new()) {
         return signed;
     }
-    let mut failures = Vec::new();
-    let mut accepted = Vec::new();
-    for (found, key, _, statement) in &statements {
-        match key_problem(key, options.now) {
-            Some(failure) => failures.push(failure),
-            None => accepted.push(Accepted {
-                key,
-                role: found.role.clone(),
-            }),
-        }
-        if statement.predicate.as_of > options.now + CLOCK_SKEW {
-            let message = format!(
-                "the statement is of {}, later than {}",
-                statement.predicate.as_of, options.now
-            );
-            failures.push(Failure::at("time.future", STATEMENT, message));
-        }
-    }
-    if policy.timestamp.as_ref().is_some_and(|rule| rule.required) {
-        let message = "the policy requires a trusted time of signing, but the time is not proven by a token";
-        failures.push(Failure::new("time.not-proven", message));
-    }
-    done(
-        7,
-        failures,
-        vec!["time not proven: the moment of signing rests on the signer's word".to_owned()],
-    );
-    signed.accepted = accepted;
+    let judged = times::judge(&statements, policy, options.now);
+    done(7, judged.failures, judged.notes);
+    signed.accepted = judged.accepted;
     signed.verified = statements
         .into_iter()
         .next()
@@ -182,6 +164,7 @@ fn envelope_code(error: &EnvelopeError) -> &'static str {
         EnvelopeError::MediaType(_) => "signature.media-type",
         EnvelopeError::PayloadType(_) => "signature.payload-type",
         EnvelopeError::SignatureCount(_) => "signature.count",
+        EnvelopeError::TokenCount(_) => "timestamp.count",
         EnvelopeError::Hint => "signature.hint",
         EnvelopeError::NotCanonical => "signature.not-canonical",
     }
@@ -200,7 +183,7 @@ fn verify_all(all: Vec<Found>, policy: &TrustPolicy) -> (Trusted<'_>, Vec<Failur
                 .verify(&message, &found.envelope.signature)
                 .then_some((key, public))
         });
-        let path = format!("{}{SIGSTORE_SUFFIX}", found.stem);
+        let path = found.path();
         match key {
             Some((key, public)) => trusted.push((found, key, public)),
             None if policy.keys.iter().any(|key| key.keyid == found.envelope.keyid) => {
@@ -227,7 +210,7 @@ fn verify_all(all: Vec<Found>, policy: &TrustPolicy) -> (Trusted<'_>, Vec<Failur
 /// Step 5.
 fn understand(store: &Store, found: &Found, key: &TrustedKey) -> Result<Statement, Failure> {
     let statement = parse_statement(&found.envelope.payload)?;
-    let path = format!("{}{SIGSTORE_SUFFIX}", found.stem);
+    let path = found.path();
     let stated = &statement.predicate;
     if stated.signer.keyid != key.keyid || found.envelope.keyid != key.keyid {
         let message = format!(
@@ -309,25 +292,5 @@ fn lonely_ssh_signatures(store: &Store) -> impl Iterator<Item = Failure> {
             .and(entry.path.strip_suffix(SSHSIG_SUFFIX))?;
         let alone = store.find(&format!("{stem}{SIGSTORE_SUFFIX}")).is_none();
         alone.then(|| Failure::at("ssh-signature.alone", &entry.path, "no envelope belongs to it"))
-    })
-}
-
-/// Step 7. Without a token only the verifier's own clock can be believed.
-fn key_problem(key: &TrustedKey, now: DateTime<Utc>) -> Option<Failure> {
-    let id = &key.keyid;
-    if now < key.valid_from {
-        let message = format!("key `{id}` is valid only from {}; now is {now}", key.valid_from);
-        return Some(Failure::new("key.not-yet-valid", message));
-    }
-    if now >= key.valid_until {
-        let message = format!("key `{id}` was valid until {}; now is {now}", key.valid_until);
-        return Some(Failure::new("key.expired", message));
-    }
-    let revoked = key.revoked_at?;
-    let compromised = matches!(key.revoked_reason, None | Some(Revocation::KeyCompromise));
-    (compromised || revoked <= now).then(|| {
-        let message =
-            format!("key `{id}` was revoked at {revoked}, and no token proves an earlier signature");
-        Failure::new("key.revoked", message)
     })
 }

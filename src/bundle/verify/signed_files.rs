@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -11,7 +10,7 @@ use crate::bundle::digest::Digest;
 use crate::bundle::failure::Failure;
 use crate::bundle::store::Store;
 use crate::folder::is_yaml;
-use crate::sign::{Envelope, Requirement, TrustPolicy, TrustedKey, key_fault, signing_key};
+use crate::sign::{Envelope, Requirement, SigningTime, TrustPolicy, TrustedKey, key_fault, signing_key};
 use crate::signature::{APPROVER, REQUESTER, SIGNATURE_SUFFIX, SignedKind, SignedStatement};
 use crate::yaml;
 
@@ -50,6 +49,7 @@ pub(super) fn read<'a>(
     store: &Store,
     policy: &'a TrustPolicy,
     options: &VerifyOptions<'_>,
+    time: SigningTime<'_>,
 ) -> Signatures<'a> {
     let limit = options.limits.held_bytes;
     let folder = kind.folder();
@@ -74,7 +74,7 @@ pub(super) fn read<'a>(
         let Ok(bytes) = store.read(&format!("{folder}{name}"), limit) else {
             continue;
         };
-        if let Some((file, signer)) = signer(kind, &bytes, policy, &files_read, options.now)
+        if let Some((file, signer)) = signer(kind, &bytes, policy, &files_read, time)
             && let Some(signers) = signed.get_mut(&file)
         {
             signers.push(signer);
@@ -108,7 +108,7 @@ fn signer<'a>(
     bytes: &[u8],
     policy: &'a TrustPolicy,
     files: &BTreeMap<&str, SignedFile>,
-    now: DateTime<Utc>,
+    time: SigningTime<'_>,
 ) -> Option<(String, Signer<'a>)> {
     let envelope = Envelope::from_sigstore_json(bytes).ok()?;
     let key = signing_key(&envelope, policy)?;
@@ -123,7 +123,7 @@ fn signer<'a>(
     let counts = signed.keyid() == key.keyid
         && key.roles.contains(&role)
         && authorised
-        && key_fault(key, now).is_none();
+        && key_fault(key, time).is_none();
     Some((name.to_owned(), Signer { key, role, counts }))
 }
 

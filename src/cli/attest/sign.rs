@@ -13,7 +13,7 @@ use crate::cli::output::Output;
 use crate::cli::{Exit, Stop};
 use crate::collect::{AttestedFolder, Document, Keep};
 use crate::control::Catalog;
-use crate::sign::{Signer as _, TrustPolicy, sign_statement};
+use crate::sign::{TrustPolicy, sign_statement};
 use crate::signature::{ATTESTOR, REVIEWER, SignatureFact, SignatureState, SignedKind, signature_file};
 
 /// What somebody signs as.
@@ -61,8 +61,14 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             "this key has signed `{name}` as the {other} already; have somebody else sign as the {role}"
         )));
     }
-    let bytes = sign_statement(&key, SignedKind::Attestation, (&name, &digest), &documents, role)
-        .map_err(Stop::failed)?;
+    let bytes = sign_statement(
+        key.as_ref(),
+        SignedKind::Attestation,
+        (&name, &digest),
+        &documents,
+        role,
+    )
+    .map_err(Stop::failed)?;
     let path = folder.join(signature_file(&id, role, key.public_key().short_keyid()));
     put_file(&path, &bytes, Existing::Replaced)?;
     output.note(&format!(

@@ -13,7 +13,7 @@ use crate::cli::output::Output;
 use crate::cli::waivers::RuleArguments;
 use crate::cli::{Exit, Stop};
 use crate::evidence::sha256_hex;
-use crate::sign::{Signer as _, sign_statement};
+use crate::sign::sign_statement;
 use crate::signature::{APPROVER, REQUESTER, SignedKind, signature_file};
 
 /// What somebody signs as.
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     let bytes = loaded.waivers.files.get(&waiver.file);
     let digest = sha256_hex(bytes.map(Vec::as_slice).unwrap_or_default());
     let none = BTreeMap::new();
-    let signature = sign_statement(&key, SignedKind::Waiver, (name, &digest), &none, role);
+    let signature = sign_statement(key.as_ref(), SignedKind::Waiver, (name, &digest), &none, role);
     let path = folder.join(signature_file(&stem, role, key.public_key().short_keyid()));
     put_file(&path, &signature.map_err(Stop::failed)?, Existing::Replaced)?;
     output.note(&format!(
