@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
 
-use self::choice::{Item, METHOD, choose};
+use self::choice::{BY_HAND, Item, METHOD, choose};
 use self::population::{Population, Subject};
 use super::arguments::{clock, open_bundle, parse_time};
 use super::attested::{Existing, put_file};
@@ -62,6 +62,7 @@ struct Sample<'a> {
     seed: &'a str,
     asked: u32,
     method: &'a str,
+    by_hand: &'a str,
     /// Rows that could be chosen.
     population: usize,
     subjects: &'a [Subject],
@@ -95,6 +96,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
         seed: &arguments.seed,
         asked: arguments.size,
         method: METHOD,
+        by_hand: BY_HAND,
         population: population.rows.len(),
         subjects: &population.subjects,
         items: &items,

@@ -9,8 +9,10 @@ use crate::evidence::{Row, sha256_hex};
 pub(super) const METHOD: &str = "The population are the rows that the control is about, those \
 for which its `where` holds. Each of them has a ticket: the SHA-256, in hexadecimal, of four lines \
 joined by line feeds (none at the end): the seed, the SHA-256 of the bundle's statement.json, the path of the row's file \
-in the bundle, and the number of its line, from 1. Tickets are sorted, and the first ones win. By hand: \
-printf '%s\\n%s\\n%s\\n%s' SEED STATEMENT-SHA256 PATH LINE | sha256sum";
+in the bundle, and the number of its line, from 1. Tickets are sorted, and the first ones win.";
+
+/// One ticket, with a shell alone.
+pub(super) const BY_HAND: &str = "printf '%s\\n%s\\n%s\\n%s' SEED STATEMENT_SHA256 PATH LINE | sha256sum";
 
 /// A chosen row.
 #[derive(Debug, Serialize)]

@@ -87,7 +87,12 @@ pub(super) fn markdown(sample: &Sample<'_>, population: &Population, bundle: &In
     ] {
         let _ = writeln!(text, "| {name} | {} |", escape::markdown(value));
     }
-    let _ = write!(text, "\n## Method\n\n{}\n", escape::markdown(sample.method));
+    let by_hand = escape::markdown_block("sh", sample.by_hand);
+    let _ = write!(
+        text,
+        "\n## Method\n\n{} By hand:\n\n{by_hand}\n",
+        escape::markdown(sample.method)
+    );
     write_subjects(&mut text, sample);
     text.push_str("\n## Items\n");
     if sample.items.is_empty() {
