@@ -494,6 +494,19 @@ fn what_does_not_verify_is_left_out_and_fails() {
             .count(),
         2
     );
+    // Without a policy too, a bundle that contradicts itself is no bundle.
+    let statement = third.join("statement.json");
+    let said = std::fs::read_to_string(&statement).unwrap();
+    std::fs::write(&statement, said.replace("\"index\": 2", "\"index\": 7")).unwrap();
+    let (code, json, _) = team.run("status", &[]);
+    assert_eq!(code, 5);
+    let invalid = json["invalid"].as_array().unwrap();
+    assert!(
+        invalid
+            .iter()
+            .any(|one| one["message"].to_string().contains("chain.size")),
+        "{json:#}"
+    );
     let empty = tempfile::tempdir().unwrap();
     let output = pgdossier()
         .args(["series", "status"])
