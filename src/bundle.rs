@@ -2,6 +2,7 @@
 
 mod archive;
 mod chain;
+mod consistency;
 mod contents;
 mod digest;
 mod failure;
@@ -26,6 +27,7 @@ mod verification;
 mod verify;
 
 pub use chain::Chain;
+pub use consistency::{consistency_proof, is_consistent};
 pub use contents::Contents;
 pub use digest::Digest;
 pub use failure::Failure;

@@ -18,6 +18,8 @@ mod output;
 mod profile;
 mod replay;
 mod report;
+mod sample;
+mod series;
 mod timestamp;
 mod trust;
 mod verify;
@@ -121,6 +123,11 @@ enum Verb {
     Report(report::Arguments),
     /// Judge a bundle's evidence again, without a database, and compare with the sealed findings.
     Replay(replay::Arguments),
+    /// Look at all bundles of a series: gaps, late runs, forks, what was changed, and the checkpoint to keep.
+    #[command(subcommand)]
+    Series(series::Verb),
+    /// Choose rows of a control's population for testing, so that anybody chooses the same.
+    Sample(sample::Arguments),
     /// See it work: two throwaway servers, one weak and one hardened, assessed as one.
     Demo(demo::Arguments),
     /// Print a completion script for a shell.
@@ -147,6 +154,8 @@ pub fn run() -> ExitCode {
         Verb::Grants(arguments) => grants::run(&arguments, &output),
         Verb::Report(arguments) => report::run(&arguments, &output),
         Verb::Replay(arguments) => replay::run(&arguments, &output),
+        Verb::Series(verb) => series::run(&verb, &output),
+        Verb::Sample(arguments) => sample::run(&arguments, &output),
         Verb::Demo(arguments) => demo::run(&arguments, &output),
         Verb::Completions(arguments) => completions::run(&arguments, &output),
         Verb::Man(arguments) => man::run(&arguments, &output),

@@ -59,7 +59,7 @@ pub use statements::attested_rows;
 use crate::assessment::Period;
 use crate::attestation::{Attested, Subject};
 use crate::control::{Catalog, CollectorContract, Scope, TargetFacts};
-use crate::evidence::{Evidence, Need, Requirement, ServerIdentity, Table};
+use crate::evidence::{Evidence, Momentary, Need, Requirement, ServerIdentity, Table};
 use crate::host::Invocation;
 use crate::target::{ConnectionSettings, Transport};
 
@@ -114,6 +114,12 @@ pub trait Collector: Sync {
 
     /// What it asks a server; nothing for collectors that read files.
     fn questions(&self, _arguments: &Value, _catalog: &Catalog, _asked: &Asked<'_>) -> Vec<Question> {
+        Vec::new()
+    }
+
+    /// What of the answer that fills this raw table is about the moment, or about the session that asks: such values
+    /// are no change when the question is asked again.
+    fn momentary(&self, _table: &str, _arguments: &Value, _catalog: &Catalog) -> Vec<Momentary> {
         Vec::new()
     }
 

@@ -142,6 +142,15 @@ fn text_ends_with_www(chars: &[char], index: usize) -> bool {
         .is_some_and(|part| part.iter().all(|c| c.eq_ignore_ascii_case(&'w')) && part.len() == 3)
 }
 
+/// A cell of CSV: quoted, what can't be seen shown, and nothing that a spreadsheet would run as a formula. Numbers stay.
+pub fn csv(text: &str) -> String {
+    let first = text.trim_start().chars().next();
+    let runs = first.is_some_and(|c| "=+-@\u{ff1d}\u{ff0b}\u{ff0d}\u{ff20}\t\r".contains(c))
+        && text.parse::<f64>().is_err();
+    let mark = if runs { "'" } else { "" };
+    format!("\"{mark}{}\"", terminal(text).replace('"', "\"\""))
+}
+
 /// Text as a fenced block of Markdown in this language (none when empty), whatever fences it holds itself.
 pub fn markdown_block(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
@@ -176,6 +185,21 @@ mod tests {
             "https\\://evil.example www\\.evil.example"
         );
         assert_eq!(markdown_block("sql", "a\n```\nb"), "````sql\na\n```\nb\n````");
+    }
+
+    #[test]
+    fn no_cell_of_csv_is_a_formula() {
+        for (text, cell) in [
+            ("plain", "\"plain\""),
+            ("a \"b\", c", "\"a \"\"b\"\", c\""),
+            ("-1.5", "\"-1.5\""),
+            ("=1+1", "\"'=1+1\""),
+            (" @SUM(A1)", "\"' @SUM(A1)\""),
+            ("-cmd|' /C calc'!A0", "\"'-cmd|' /C calc'!A0\""),
+            ("+1\n=2", "\"'+1\\u{a}=2\""),
+        ] {
+            assert_eq!(csv(text), cell);
+        }
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! Tables of rows with the provenance that makes them worth something.
 
+mod query;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use ring::digest;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use query::{Momentary, Query, SNAPSHOT, WhichRows};
 
 /// One row of a table: column name to value, sorted by name so that the same row always gives the same bytes.
 pub type Row = Map<String, Value>;
@@ -133,24 +137,6 @@ impl Visibility {
                     || requirement.columns.iter().any(|column| columns.contains(column)))
         })
     }
-}
-
-/// One question as it was put to a server, and what came back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Query {
-    /// The raw table that it filled, or the population itself.
-    pub table: String,
-    /// The database in which it ran.
-    pub database: String,
-    /// Its exact text.
-    pub sql: String,
-    /// SHA-256 of that text, hexadecimal.
-    pub sql_sha256: String,
-    /// The snapshot in which it was read (`pg_current_snapshot()`).
-    pub snapshot: String,
-    /// Number of rows that came back.
-    pub rows: usize,
 }
 
 /// A table and where it comes from. Immutable once collected; its digest is the digest of its rows' bytes.

@@ -24,6 +24,7 @@ pub mod yaml;
 pub mod bundle;
 pub mod collect;
 pub mod evaluate;
+pub mod reperform;
 pub mod report;
 pub mod sign;
 

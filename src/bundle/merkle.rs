@@ -13,12 +13,14 @@ pub struct TreeHead {
 
 /// The head of the tree whose leaves are the lines of `text`, each without its line feed.
 pub fn tree_head_of_lines(text: &[u8]) -> TreeHead {
+    tree_head(lines(text))
+}
+
+/// The lines of a text, each without its line feed.
+pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let body = text.strip_suffix(b"\n").unwrap_or(text);
-    if text.is_empty() {
-        tree_head([].into_iter())
-    } else {
-        tree_head(body.split(|byte| *byte == b'\n'))
-    }
+    let count = if text.is_empty() { 0 } else { usize::MAX };
+    body.split(|byte| *byte == b'\n').take(count)
 }
 
 fn tree_head<'a>(leaves: impl Iterator<Item = &'a [u8]>) -> TreeHead {
@@ -26,10 +28,10 @@ fn tree_head<'a>(leaves: impl Iterator<Item = &'a [u8]>) -> TreeHead {
     // Roots of the complete subtrees so far, largest first: one for each bit that is set in `size`.
     let mut complete: Vec<Digest> = Vec::new();
     for leaf in leaves {
-        let mut node = hash(0, &[leaf]);
+        let mut node = hash_leaf(leaf);
         for _ in 0..size.trailing_ones() {
             if let Some(left) = complete.pop() {
-                node = hash(1, &[left.as_bytes(), node.as_bytes()]);
+                node = hash_nodes(&left, &node);
             }
         }
         complete.push(node);
@@ -38,11 +40,19 @@ fn tree_head<'a>(leaves: impl Iterator<Item = &'a [u8]>) -> TreeHead {
     let root = complete
         .into_iter()
         .rev()
-        .reduce(|right, left| hash(1, &[left.as_bytes(), right.as_bytes()]));
+        .reduce(|right, left| hash_nodes(&left, &right));
     TreeHead {
         size,
         root: root.unwrap_or_else(|| Digest::of(b"")),
     }
+}
+
+pub(super) fn hash_leaf(leaf: &[u8]) -> Digest {
+    hash(0, &[leaf])
+}
+
+pub(super) fn hash_nodes(left: &Digest, right: &Digest) -> Digest {
+    hash(1, &[left.as_bytes(), right.as_bytes()])
 }
 
 /// Leaves and inner nodes are hashed with different first bytes, so that neither can pass for the other.

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use thiserror::Error;
 
+use super::chain::{self, Leaves};
 use super::digest::Digest;
 use super::failure::Failure;
 use super::integrity;
@@ -25,6 +26,8 @@ pub enum ReadError {
     Damaged { path: PathBuf, failures: Vec<Failure> },
     #[error("the bundle has no file `{}`", path.escape_default())]
     NoSuchFile { path: String },
+    #[error("`{path}` is listed in the bundle, and missing")]
+    Absent { path: String },
     #[error("`{path}` cannot be read any more: {reason}")]
     Changed { path: String, reason: String },
 }
@@ -52,6 +55,7 @@ pub struct BundleReader {
 
 /// A bundle whose statement, manifest and files agree. Who made it is another question: see [`super::verify()`].
 pub struct IntactBundle {
+    path: PathBuf,
     store: Store,
     manifest: Manifest,
     statement: Statement,
@@ -86,6 +90,27 @@ impl BundleReader {
     /// # Errors
     /// [`ReadError::Damaged`] with everything that is wrong.
     pub fn check_integrity(self) -> Result<IntactBundle, ReadError> {
+        let path = self.path.clone();
+        let bundle = self.check_listing()?;
+        let cancel = AtomicBool::new(false);
+        let checked =
+            integrity::check_files(&bundle.store, &bundle.manifest, parallel::threads(None), &cancel);
+        let absent = |path: &String| Failure::at("file.absent", path, "it is missing");
+        let mut failures = checked.failures;
+        failures.extend(checked.absent.iter().map(absent));
+        if failures.is_empty() {
+            Ok(bundle)
+        } else {
+            Err(ReadError::Damaged { path, failures })
+        }
+    }
+
+    /// Checks steps 8 and 9 alone, for a bundle that was verified: its files are held against the manifest one by one,
+    /// as each is read, and one that is withheld is missed only then.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`] with everything that is wrong.
+    pub fn check_listing(self) -> Result<IntactBundle, ReadError> {
         let Self { path, store, limits } = self;
         let damaged = |failures| ReadError::Damaged {
             path: path.clone(),
@@ -96,22 +121,10 @@ impl BundleReader {
             .map_err(|one| damaged(vec![one]))?;
         let statement = integrity::parse_statement(&bytes).map_err(|one| damaged(vec![one]))?;
         let (manifest, text) = integrity::check_manifest(&store, &statement, &limits).map_err(damaged)?;
-        let mut failures = integrity::check_tree(&statement, &text);
-        let checked = integrity::check_files(
-            &store,
-            &manifest,
-            parallel::threads(None),
-            &AtomicBool::new(false),
-        );
-        failures.extend(checked.failures);
-        failures.extend(
-            checked
-                .absent
-                .iter()
-                .map(|path| Failure::at("file.absent", path, "it is missing")),
-        );
+        let failures = integrity::check_tree(&statement, &text);
         if failures.is_empty() {
             Ok(IntactBundle {
+                path,
                 store,
                 manifest,
                 statement,
@@ -130,6 +143,33 @@ impl IntactBundle {
         self.manifest.lines.iter().map(|line| line.path.as_str())
     }
 
+    /// The digest that the manifest lists for a file.
+    pub fn digest(&self, path: &str) -> Option<Digest> {
+        self.manifest.find(path)
+    }
+
+    /// The series up to this bundle: a line for each, as in `chain/leaves.txt`, its own last.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`] when the statement says otherwise.
+    pub fn history(&self) -> Result<Vec<u8>, ReadError> {
+        let damaged = |failures| ReadError::Damaged {
+            path: self.path.clone(),
+            failures,
+        };
+        let bytes = integrity::read_leaves(&self.store, &self.manifest, &self.limits);
+        let bytes = bytes.map_err(|one| damaged(vec![one]))?;
+        let stated = &self.statement.predicate;
+        let failures = chain::check_against_leaves(&stated.chain, &stated.bundle_id, &bytes);
+        if !failures.is_empty() {
+            return Err(damaged(failures));
+        }
+        let leaves = Leaves::parse(&bytes).map_err(|one| damaged(vec![one]))?;
+        Ok(leaves
+            .followed_by(self.statement_sha256, &stated.bundle_id)
+            .to_bytes())
+    }
+
     /// The bytes of a listed file, hashed again as they are read.
     ///
     /// # Errors
@@ -142,6 +182,11 @@ impl IntactBundle {
             path: path.to_owned(),
             reason,
         };
+        if self.store.find(path).is_none() {
+            return Err(ReadError::Absent {
+                path: path.to_owned(),
+            });
+        }
         let bytes = self
             .store
             .read(path, self.limits.file_bytes)

@@ -26,6 +26,7 @@ use crate::evidence::sha256_hex;
 use crate::finding::Tally;
 use crate::profile::Profile;
 use crate::record;
+use crate::reperform;
 use crate::report::{self, Templates};
 use crate::sign::{Signer, TrustPolicy};
 use crate::target::{ConnectionSettings, Environment, Inventory, Target, slug};
@@ -418,11 +419,13 @@ fn contents(
     let mut contents = Contents::new();
     let rendered =
         report::render(assessment, execution.catalog, execution.templates).map_err(Stop::failed)?;
+    let kit = reperform::files(assessment);
     let files = record::files(assessment)
         .into_iter()
         .chain(execution.catalog.files.clone())
         .chain(attested.files.clone())
         .chain(waivers)
+        .chain(kit)
         .chain(report_files(rendered));
     for (path, bytes) in files {
         contents.insert(&path, bytes).map_err(Stop::failed)?;

@@ -18,6 +18,7 @@ use crate::evidence::Evidence;
 use crate::finding::Finding;
 use crate::profile::Profile;
 use crate::record;
+use crate::reperform;
 use crate::waiver::WaiverRecord;
 
 #[derive(Debug, Args)]
@@ -59,6 +60,8 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     {
         differing.push(format!("{}: what became of the waivers differs", record::WAIVERS));
     }
+    let kits = differing_kits(&bundle, &assessment);
+    differing.extend(kits.iter().map(|path| format!("{path}: the script differs")));
     let json = json!({"identical": differing.is_empty(), "populations": populations, "findings": findings, "differing": differing});
     output.result(&json, || {
         if differing.is_empty() {
@@ -73,6 +76,24 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     } else {
         Exit::Invalid
     })
+}
+
+/// The re-performance scripts that do not follow from the records. Scripts of another format can't be made again here.
+fn differing_kits(bundle: &IntactBundle, assessment: &Assessment) -> Vec<String> {
+    let sealed = |path: &str| bundle.read(path).ok();
+    let has_kit = bundle.paths().any(|path| path.starts_with(reperform::FOLDER));
+    let same_format = bundle
+        .paths()
+        .filter(|path| path.starts_with(reperform::FOLDER))
+        .all(|path| sealed(path).is_some_and(|bytes| bytes.starts_with(reperform::FORMAT.as_bytes())));
+    if !has_kit || !same_format {
+        return Vec::new();
+    }
+    let again = reperform::files(assessment);
+    let paths = bundle.paths().filter(|path| path.starts_with(reperform::FOLDER));
+    let paths: std::collections::BTreeSet<&str> = paths.chain(again.keys().map(String::as_str)).collect();
+    let differs = |path: &&str| sealed(path).as_ref() != again.get(*path);
+    paths.into_iter().filter(differs).map(str::to_owned).collect()
 }
 
 /// Derives a population from its raw tables again. One that was given by the source itself has only its digest.

@@ -6,7 +6,7 @@ use super::Question;
 use super::session::AskError;
 use crate::control::Scope;
 use crate::escape::sql_identifier;
-use crate::evidence::{Query, Requirement, Table, sha256_hex};
+use crate::evidence::{Momentary, Query, Requirement, Table, sha256_hex};
 
 /// Answers of one evidence's questions, before anything is derived.
 #[derive(Default)]
@@ -26,6 +26,8 @@ pub(super) struct Pending<'a> {
     pub(super) question: &'a Question,
     /// The columns that cannot be believed while a database did not answer.
     pub(super) fills: Vec<String>,
+    /// What of its answer does not last.
+    pub(super) momentary: Vec<Momentary>,
 }
 
 /// What one database answered.
@@ -100,7 +102,7 @@ pub(super) fn merge(
                     }
                 }
                 if let Some(table) = table {
-                    take(answer, pending.question, database, &snapshot, table);
+                    take(answer, pending, database, &snapshot, table);
                 }
             }
         }
@@ -110,11 +112,12 @@ pub(super) fn merge(
 /// Takes one question's answer in one database.
 fn take(
     answer: &mut Answers,
-    question: &Question,
+    pending: &Pending<'_>,
     database: &str,
     snapshot: &str,
     result: Result<Table, AskError>,
 ) {
+    let question = pending.question;
     let table = result
         .map_err(|error| error.to_string())
         .and_then(|table| check_columns(question, table));
@@ -136,6 +139,8 @@ fn take(
         sql_sha256: sha256_hex(question.sql.as_bytes()),
         snapshot: snapshot.to_owned(),
         rows: table.rows.len(),
+        columns: question.columns.clone(),
+        momentary: pending.momentary.clone(),
     });
     if question.scope == Scope::Databases {
         table.columns.insert(0, "database".to_owned());

@@ -159,11 +159,17 @@ async fn ask_server(
         .collect();
     let of_scope = |scope: Scope| -> Vec<Pending<'_>> {
         let pending = questions.iter().flat_map(|(evidence, questions)| {
-            let collector = plan.evidence.get(*evidence).map(|planned| planned.collector);
+            let planned = plan.evidence.get(*evidence);
             questions.iter().map(move |question| Pending {
                 evidence,
                 question,
-                fills: collector.map_or_else(Vec::new, |collector| collector.columns_from(&question.table)),
+                fills: planned.map_or_else(Vec::new, |planned| {
+                    planned.collector.columns_from(&question.table)
+                }),
+                momentary: planned.map_or_else(Vec::new, |planned| {
+                    let (table, arguments) = (&question.table, planned.arguments);
+                    planned.collector.momentary(table, arguments, shared.catalog)
+                }),
             })
         });
         pending

@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 
 use super::mask::mask;
 use super::{Collector, Limits, session};
-use crate::evidence::{Need, Query, Requirement, Row, Table, sha256_hex};
+use crate::evidence::{Momentary, Need, Query, Requirement, Row, Table, WhichRows, sha256_hex};
 use crate::host::{Answer, HostAccess, HostSession, Invocation};
 use crate::target::Transport;
 
@@ -238,6 +238,18 @@ pub(super) struct Hosted {
     pub(super) missing: Option<Requirement>,
 }
 
+/// The facts that are other ones each time.
+fn of_the_moment() -> Momentary {
+    Momentary {
+        columns: vec!["value".to_owned()],
+        rows: Some(WhichRows {
+            column: "name".to_owned(),
+            values: super::names(&["backend", "age", "now"]),
+        }),
+        reason: "the process that answers, its age and the time".to_owned(),
+    }
+}
+
 /// What the server tells of its files and processes.
 pub(super) async fn facts(
     client: &Client,
@@ -263,6 +275,8 @@ pub(super) async fn facts(
             sql,
             snapshot: String::new(),
             rows: answer.rows.len(),
+            columns: table.columns.clone(),
+            momentary: vec![of_the_moment()],
         });
         table.rows.extend(answer.rows);
     }

@@ -102,6 +102,21 @@ mod tests {
         );
     }
 
+    proptest::proptest! {
+        /// The re-performance kit compares what masking leaves with what the server says: it must know by either
+        /// text that a secret may be there.
+        #[test]
+        fn what_is_masked_shows_before_and_after(
+            parts in proptest::collection::vec("password|PwD|secret_|token|passphrase|passw|://|u:p|@|=|:| |'|\"|[a-z]{1,3}|\\\\|=x", 0..9)
+        ) {
+            let text = parts.concat();
+            let masked = mask(&text);
+            let shows = crate::reperform::may_hold_a_secret;
+            proptest::prop_assert_eq!(shows(&text), shows(&masked), "{} → {}", text, masked);
+            proptest::prop_assert!(masked == text || shows(&text), "{} → {}", text, masked);
+        }
+    }
+
     #[test]
     fn what_is_no_secret_stays() {
         for text in [

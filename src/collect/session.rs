@@ -11,7 +11,7 @@ use tokio_postgres::{Client, Row as PgRow};
 
 use super::Limits;
 use super::mask::mask;
-use crate::evidence::{Row, Table};
+use crate::evidence::{Row, SNAPSHOT, Table};
 
 /// Why a question has no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,15 +36,11 @@ pub(super) enum AskError {
 /// As [`AskError`].
 pub(super) async fn begin(client: &Client, limits: &Limits) -> Result<(), AskError> {
     let setup = format!(
-        "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
-         SET LOCAL search_path = pg_catalog, pg_temp;
+        "{};
          SET LOCAL statement_timeout = {};
          SET LOCAL lock_timeout = {};
-         SET LOCAL idle_in_transaction_session_timeout = {};
-         SET LOCAL row_security = off;
-         SET LOCAL \"TimeZone\" = 'UTC';
-         SET LOCAL \"DateStyle\" = 'ISO, YMD';
-         SET LOCAL jit = off",
+         SET LOCAL idle_in_transaction_session_timeout = {}",
+        SNAPSHOT.join(";\n"),
         limits.statement.as_millis(),
         limits.lock.as_millis(),
         (limits.statement * 4).as_millis(),

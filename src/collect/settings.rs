@@ -10,7 +10,7 @@ use self::value::{items, normalised, number, says_the_same};
 use super::mask::{MASK, is_secret_setting, masked_column};
 use super::{Asked, Collector, Deriving, Question, names, no_arguments};
 use crate::control::{Catalog, Scope};
-use crate::evidence::{Need, Row, Table};
+use crate::evidence::{Momentary, Need, Row, Table, WhichRows};
 
 /// The collector.
 pub(super) struct Settings;
@@ -45,6 +45,21 @@ const RUNNING: &[&str] = &[
     "boot_val",
     "reset_val",
     "pending_restart",
+];
+
+/// Settings that whoever asks gives to their own session, so that they say nothing of the server's.
+const OF_SESSION: &[&str] = &[
+    "application_name",
+    "client_encoding",
+    "DateStyle",
+    "idle_in_transaction_session_timeout",
+    "jit",
+    "lock_timeout",
+    "row_security",
+    "search_path",
+    "standard_conforming_strings",
+    "statement_timeout",
+    "TimeZone",
 ];
 
 pub(super) const FILE_COLUMNS: &[&str] = &[
@@ -125,6 +140,22 @@ impl Collector for Settings {
                 needs: Vec::new(),
             },
         ]
+    }
+
+    fn momentary(&self, table: &str, _arguments: &Value, _catalog: &Catalog) -> Vec<Momentary> {
+        let of_session = Momentary {
+            columns: names(&["setting", "source", "reset_val"]),
+            rows: Some(WhichRows {
+                column: "name".to_owned(),
+                values: names(OF_SESSION),
+            }),
+            reason: "what a session gives itself".to_owned(),
+        };
+        if table == "running" {
+            vec![of_session]
+        } else {
+            Vec::new()
+        }
     }
 
     fn derive(&self, raw: &BTreeMap<String, Table>, _context: &Deriving<'_>) -> Result<Table, String> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Asked, Collector, Deriving, Question};
 use crate::control::{Catalog, SavedQuery};
-use crate::evidence::Table;
+use crate::evidence::{Momentary, Table};
 
 /// The collector.
 pub(super) struct Sql;
@@ -48,6 +48,18 @@ impl Collector for Sql {
         }]
     }
 
+    fn momentary(&self, _table: &str, arguments: &Value, catalog: &Catalog) -> Vec<Momentary> {
+        let momentary = query(arguments, catalog).map(|query| query.momentary);
+        let momentary = momentary.unwrap_or_default().into_iter();
+        momentary
+            .map(|(column, reason)| Momentary {
+                columns: vec![column],
+                rows: None,
+                reason,
+            })
+            .collect()
+    }
+
     fn derive(&self, raw: &BTreeMap<String, Table>, _context: &Deriving<'_>) -> Result<Table, String> {
         raw.get(POPULATION)
             .cloned()
@@ -76,6 +88,12 @@ fn query(arguments: &Value, catalog: &Catalog) -> Result<SavedQuery, String> {
             format!("{error}; write `query: NAME`, or `rows`, `scope`, `columns` and `sql`")
         })?,
     };
+    let mut momentary = query.momentary.keys();
+    if let Some(unknown) = momentary.find(|name| !query.columns.contains(name)) {
+        return Err(format!(
+            "`momentary` names `{unknown}`, which is not among `columns`"
+        ));
+    }
     let start = query.sql.trim_start().to_ascii_lowercase();
     if !start.starts_with("select") && !start.starts_with("with") {
         return Err("the query must be one SELECT (it may begin with WITH)".to_owned());

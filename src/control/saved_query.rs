@@ -1,5 +1,7 @@
 //! Queries that several controls share: `controls/queries/<name>.yaml`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +30,10 @@ pub struct SavedQuery {
     /// The privileges that a complete answer needs.
     #[serde(default)]
     pub needs: Vec<Need>,
+    /// Columns whose values differ each time they are asked for though nothing was changed, such as ages and positions
+    /// in a log, each with the reason: asking again leaves them out of the comparison.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub momentary: BTreeMap<String, String>,
     /// One SELECT, with an ORDER BY that is total.
     pub sql: String,
 }

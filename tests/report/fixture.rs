@@ -399,6 +399,8 @@ fn table(texts: Texts, name: &str, collector: &str, rows: Vec<Value>) -> Evidenc
                     sql,
                     snapshot: texts.of("750:750:"),
                     rows: table.rows.len(),
+                    columns: Vec::new(),
+                    momentary: Vec::new(),
                 }]
             } else {
                 Vec::new()
