@@ -226,7 +226,7 @@ mod tests {
             found,
             [
                 "4:8 `last` is missing in `maker` | add `last: …`",
-                "4:21 unknown field `lost` | did you mean `last`?",
+                "4:22 unknown field `lost` | did you mean `last`?",
             ]
         );
     }

@@ -246,3 +246,39 @@ pub fn conninfo_as(cluster: &Cluster, role: &str, database: &str) -> String {
         .tcp_conninfo(database)
         .replace("user=postgres", &format!("user='{role}'"))
 }
+
+/// Runs every command of a page of the docs as a new user would; the folder that they ran in, and all they said.
+pub fn tried(page: &str, environment: &[(&str, &str)]) -> (Workspace, String) {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
+    let page = std::fs::read_to_string(page).unwrap();
+    let blocks: Vec<&str> = page
+        .split("```sh\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    assert!(blocks.len() >= 4, "{}", blocks.len());
+    let workspace = Workspace::new();
+    let program = Path::new(env!("CARGO_BIN_EXE_pgdossier")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let output = Command::new("bash")
+        .args(["-c", &format!("set -eu\n{}", blocks.join("\n"))])
+        .current_dir(workspace.folder.path())
+        .env("PATH", path)
+        .env("HOME", workspace.folder.path())
+        .env("PGDOSSIER_PASSPHRASE", "a passphrase")
+        // 2026-11-23T09:00:00Z
+        .env("SOURCE_DATE_EPOCH", "1795424400")
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    (workspace, said)
+}
+
+/// The Markdown report of the only bundle in a folder of bundles.
+pub fn only_report(workspace: &Workspace) -> String {
+    let named = workspace.bundles();
+    let folder = named.iter().find(|name| !name.ends_with(".zip")).unwrap();
+    std::fs::read_to_string(workspace.path(&format!("bundles/{folder}/report/report.md"))).unwrap()
+}

@@ -5,6 +5,7 @@
 mod support;
 
 mod beside;
+mod documentation;
 mod hostile;
 mod signatures;
 mod verbs;
