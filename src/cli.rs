@@ -11,13 +11,16 @@ mod demo;
 mod execution;
 mod framework_coverage;
 mod grants;
+mod init;
 mod keys;
 mod man;
 mod output;
 mod replay;
 mod report;
+mod schemas;
 mod trust;
 mod verify;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -84,6 +87,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant)] // there is one of it in a run
 enum Verb {
+    /// Lay out a workspace: commented files with which `pgdossier assess` needs no arguments.
+    Init(init::Arguments),
     /// Assess PostgreSQL servers: collect, judge, render, seal and sign.
     Assess(assess::Arguments),
     /// Verify a bundle against what you trust.
@@ -121,6 +126,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(cli.format);
     let result = match cli.verb {
+        Verb::Init(arguments) => init::run(&arguments, &output),
         Verb::Assess(arguments) => assess::run(&arguments, &output),
         Verb::Verify(arguments) => verify::run(&arguments, &output),
         Verb::Attest(verb) => attest::run(&verb, &output),

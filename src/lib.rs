@@ -10,11 +10,13 @@ pub mod attestation;
 pub mod control;
 pub mod escape;
 pub mod evidence;
+pub mod file;
 pub mod finding;
 pub mod host;
 pub mod profile;
 pub mod record;
 pub mod target;
+pub mod workspace;
 pub mod yaml;
 
 // Stages

@@ -141,8 +141,7 @@ impl Profile {
     /// # Errors
     /// As [`Profile::shipped`] and [`Profile::load`].
     pub fn named(name: &str, catalog: &Catalog) -> Result<Self, ProfileError> {
-        let is_file = name.contains('/') || name.ends_with(".yaml") || name.ends_with(".yml");
-        if is_file {
+        if is_file(name) {
             Self::load(Path::new(name), catalog)
         } else {
             Self::shipped(name, catalog)
@@ -229,6 +228,11 @@ impl Profile {
         }
         parameters
     }
+}
+
+/// Whether a name is that of a file rather than of a shipped profile.
+pub fn is_file(name: &str) -> bool {
+    name.contains('/') || name.ends_with(".yaml") || name.ends_with(".yml")
 }
 
 /// What a profile begins with: its selection, or its base.

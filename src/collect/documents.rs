@@ -1,18 +1,17 @@
 //! A folder of attestations: its files parsed, its signatures kept, and the documents that they refer to hashed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Component, Path, PathBuf};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use ring::digest;
-use rustix::fs::OFlags;
 use tempfile::TempDir;
 
 use super::parse::{is_id, parse};
 use crate::assessment::Attachment;
 use crate::attestation::{Attested, SIGNATURE_SUFFIX};
+use crate::file::{inside, leads_down, open_regular};
 use crate::yaml::{Place, Problem, Problems};
 
 /// Larger than anything that people write by hand.
@@ -169,37 +168,10 @@ fn read_files(folder: &Path, root: &Path) -> Result<(Files, Vec<Problem>), Docum
     Ok((files, problems))
 }
 
-/// The real path of something inside a folder; links may not lead out of it.
-fn inside(path: &Path, root: &Path) -> Result<PathBuf, String> {
-    match path.canonicalize() {
-        Err(_) => Err("there is no such file".to_owned()),
-        Ok(real) if real.starts_with(root) => Ok(real),
-        Ok(_) => Err("a link leads out of the folder".to_owned()),
-    }
-}
-
-/// Opens a regular file, whatever a path has become meanwhile: neither waits for a pipe nor follows a late link.
-fn open_regular(path: &Path) -> std::io::Result<(File, u64)> {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-    let file = File::options()
-        .read(true)
-        .custom_flags(flags.cast_signed())
-        .open(path)?;
-    let metadata = file.metadata()?;
-    if metadata.is_file() {
-        Ok((file, metadata.len()))
-    } else {
-        Err(std::io::Error::other("it is not a regular file"))
-    }
-}
-
 /// Looks for a document inside the folder, and copies it where it is to be kept.
 fn look(root: &Path, name: &str, copies: Option<&Path>) -> Document {
     let relative = Path::new(name);
-    let leads_out = relative
-        .components()
-        .any(|part| !matches!(part, Component::Normal(_) | Component::CurDir));
-    if relative.is_absolute() || leads_out || name.is_empty() {
+    if !leads_down(relative) {
         return Document::Missing("its path leads out of the folder".to_owned());
     }
     let found = inside(&root.join(relative), root)

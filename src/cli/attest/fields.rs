@@ -1,6 +1,7 @@
 //! The fields of an attestation and of a certificate as they are asked for and written, each with its comment.
 
 use crate::attestation::{Question, QuestionKind, yes_or_no};
+use crate::yaml::quoted;
 
 /// How a value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -307,27 +308,6 @@ pub(super) const CERTIFICATE: &[Field] = &[
         "The earlier certificate that it replaces: its file's name without .yaml.",
     ),
 ];
-
-/// Text as a YAML scalar in double quotes. Whatever could break a line or reorder it is written as an escape.
-pub(super) fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control()
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') =>
-            {
-                out.push_str(&format!("\\u{:04x}", u32::from(c)));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
 
 /// A word as it is, where YAML takes it for nothing else.
 fn word(text: &str) -> String {

@@ -1,0 +1,148 @@
+//! What an assessment is made with: flags, else the workspace, else what goes without saying.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+
+use super::Arguments;
+use crate::assessment::Period;
+use crate::bundle::{PreviousError, newest_of_series};
+use crate::cli::Stop;
+use crate::cli::arguments::{KeyArguments, clock};
+use crate::cli::output::Output;
+use crate::sign::TrustPolicy;
+use crate::workspace::Workspace;
+
+/// Where bundles go outside of a workspace.
+const OUT: &str = "bundles";
+const ROLE: &str = "assessor";
+
+/// Everything that flags and a workspace decide, but for the profile and the targets.
+pub(super) struct Settings {
+    pub(super) organisation: String,
+    pub(super) series: String,
+    pub(super) period: Period,
+    pub(super) as_of: DateTime<Utc>,
+    pub(super) attestations: Option<PathBuf>,
+    pub(super) attestor_policy: Option<TrustPolicy>,
+    pub(super) key: KeyArguments,
+    pub(super) role: String,
+    pub(super) out: PathBuf,
+    pub(super) previous: Option<PathBuf>,
+}
+
+impl Settings {
+    pub(super) fn new(
+        arguments: &Arguments,
+        workspace: Option<&Workspace>,
+        output: &Output,
+    ) -> Result<Self, Stop> {
+        let organisation = arguments.organisation.clone();
+        let organisation = organisation.or(workspace.map(|workspace| workspace.organisation.clone()));
+        let organisation = organisation.ok_or_else(|| missing("whose servers they are", "--organisation"))?;
+        let series = match (&arguments.series, &arguments.organisation, workspace) {
+            (Some(series), _, _) => series.clone(),
+            (None, None, Some(workspace)) => workspace.series.clone(),
+            _ => organisation.clone(),
+        };
+        let as_of = clock(arguments.as_of)?;
+        let period = match &arguments.period {
+            Some(period) => period.clone(),
+            None => Period::quarter_of(as_of.date_naive()).map_err(Stop::usage)?,
+        };
+        let attestations = arguments.attestations.clone();
+        let attestations = attestations.or(workspace.and_then(|workspace| workspace.attestations.clone()));
+        refuse_waivers_that_would_be_dropped(workspace)?;
+        let out = arguments.out.clone();
+        let out = out.or(workspace.map(|workspace| workspace.out.clone()));
+        let out = out.unwrap_or_else(|| PathBuf::from(OUT));
+        let role = arguments.role.clone();
+        let role = role.or(workspace.and_then(|workspace| workspace.role.clone()));
+        Ok(Self {
+            previous: previous(arguments, workspace, &out, &series, output)?,
+            attestor_policy: attestor_policy(arguments, workspace, attestations.as_deref())?,
+            key: key(arguments, workspace)?,
+            role: role.unwrap_or_else(|| ROLE.to_owned()),
+            organisation,
+            series,
+            period,
+            as_of,
+            attestations,
+            out,
+        })
+    }
+}
+
+fn missing(what: &str, flag: &str) -> Stop {
+    Stop::usage(format!(
+        "it is not said {what}: give {flag}, or run in a workspace (`pgdossier init` makes one)"
+    ))
+}
+
+fn key(arguments: &Arguments, workspace: Option<&Workspace>) -> Result<KeyArguments, Stop> {
+    let own = workspace.filter(|_| arguments.key.is_none());
+    let key = arguments.key.clone();
+    let key = key.or(own.and_then(|workspace| workspace.key.clone()));
+    let passphrase_file = arguments.passphrase_file.clone();
+    Ok(KeyArguments {
+        key: key.ok_or_else(|| missing("which key signs", "--key"))?,
+        // The passphrase belongs to the key beside which it is named.
+        passphrase_file: passphrase_file.or(own.and_then(|workspace| workspace.passphrase_file.clone())),
+    })
+}
+
+fn attestor_policy(
+    arguments: &Arguments,
+    workspace: Option<&Workspace>,
+    attestations: Option<&Path>,
+) -> Result<Option<TrustPolicy>, Stop> {
+    if arguments.attestor_policy.is_some() && attestations.is_none() {
+        return Err(Stop::usage(
+            "--attestor-policy is about attestations: name their folder with --attestations",
+        ));
+    }
+    let given = arguments.attestor_policy.as_deref();
+    let policy = given.or(workspace.and_then(Workspace::trust));
+    policy.map(TrustPolicy::load).transpose().map_err(Stop::usage)
+}
+
+/// The bundle to continue: the one given; in a workspace the newest of the series where bundles go.
+fn previous(
+    arguments: &Arguments,
+    workspace: Option<&Workspace>,
+    out: &Path,
+    series: &str,
+    output: &Output,
+) -> Result<Option<PathBuf>, Stop> {
+    if arguments.previous.is_some() || workspace.is_none() {
+        return Ok(arguments.previous.clone());
+    }
+    let newest = newest_of_series(out, series).map_err(|error| match error {
+        PreviousError::Forked { .. } => Stop::usage(error),
+        _ => Stop::failed(error),
+    })?;
+    if let Some(newest) = &newest {
+        output.note(&format!("continuing the series after {}", newest.display()));
+    }
+    Ok(newest)
+}
+
+/// WAIVERS: the one place where a workspace's folder of waivers joins an assessment. Until `assess` takes waivers, files
+/// in it are refused, since leaving them out in silence would be a surprise.
+fn refuse_waivers_that_would_be_dropped(workspace: Option<&Workspace>) -> Result<(), Stop> {
+    let Some(folder) = workspace.and_then(|workspace| workspace.waivers.as_deref()) else {
+        return Ok(());
+    };
+    let entries = std::fs::read_dir(folder)
+        .map_err(|error| Stop::failed(format!("cannot read `{}`: {error}", folder.display())))?;
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".yaml") || name.ends_with(".yml") {
+            return Err(Stop::usage(format!(
+                "`{}` is a waiver, and waivers are not read yet; move it away",
+                entry.path().display()
+            )));
+        }
+    }
+    Ok(())
+}
