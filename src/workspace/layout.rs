@@ -36,6 +36,7 @@ impl<'a> Layout<'a> {
             ("attestations/README.md", ATTESTATIONS.to_owned()),
             ("waivers/README.md", WAIVERS.to_owned()),
             (".gitignore", self.ignored()),
+            (".gitattributes", ATTRIBUTES.to_owned()),
         ])
     }
 
@@ -194,6 +195,12 @@ id_ed25519*
 .pgpass
 pgpass*
 # Bundles are not left out: the next run continues the newest one.
+";
+
+const ATTRIBUTES: &str = "# What is signed is signed byte for byte: no line end is to be changed here.
+attestations/** -text
+waivers/** -text
+bundles/** -text
 ";
 
 const ATTESTATIONS: &str = "# What people attest

@@ -108,11 +108,13 @@ fn from_violation(
             ));
         }
         ValidationErrorKind::Type { .. } => {
-            let wanted = violation.to_string();
-            let wanted = wanted.rsplit("type").next().unwrap_or_default().replace('"', "");
             problems.push(place.problem(
                 file,
-                format!("{name} is {}, and must be{wanted}", node.value.kind()),
+                format!(
+                    "{name} is {}, and must be {}",
+                    node.value.kind(),
+                    wanted(violation)
+                ),
                 "",
             ));
         }
@@ -157,6 +159,22 @@ fn from_violation(
         }
         _ => problems.push(place.problem(file, format!("{name}: {violation}"), "")),
     }
+}
+
+/// The types that would do, as the violation ends: `type "string"`, or `types "null", "string"`.
+fn wanted(violation: &ValidationError<'_>) -> String {
+    let text = violation.to_string();
+    let types = text
+        .rsplit("type")
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches('s');
+    let types = types.split(',').map(|one| one.trim().trim_matches('"'));
+    // Nothing is what the field's absence is for.
+    types
+        .filter(|one| *one != "null")
+        .collect::<Vec<_>>()
+        .join(" or ")
 }
 
 fn plain(value: &Value) -> String {

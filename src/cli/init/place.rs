@@ -11,8 +11,8 @@ use crate::cli::Stop;
 use crate::file::rename_new;
 use crate::workspace::FILE;
 
-/// A file that may be there already: it stays.
-const MAY_STAY: &str = ".gitignore";
+/// Files that may be there already: they stay.
+const MAY_STAY: &[&str] = &[".gitignore", ".gitattributes"];
 
 /// A workspace that is being written.
 pub(super) struct Staged {
@@ -100,7 +100,7 @@ impl Staged {
         names.sort_by_key(|name| (name == FILE, name.clone()));
         if self.exists {
             let there = |name: &String| self.folder.join(name).symlink_metadata().is_ok();
-            names.retain(|name| name != MAY_STAY || !there(name));
+            names.retain(|name| !MAY_STAY.contains(&name.as_str()) || !there(name));
             let taken: Vec<&str> = names
                 .iter()
                 .filter(|name| there(name))
