@@ -1,34 +1,16 @@
 //! The page about attestations, run as a new user would.
 
-use std::process::Command;
-
-use crate::support::{Workspace, text};
+use crate::support::{Workspace, page, text};
 
 #[test]
 fn every_command_of_the_page_works() {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/attestations.md")).unwrap();
-    let blocks: Vec<&str> = page
-        .split("```sh\n")
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap())
-        .collect();
-    assert!(blocks.len() >= 8, "{}", blocks.len());
     let workspace = Workspace::new();
-    let program = std::path::Path::new(env!("CARGO_BIN_EXE_pgdossier"))
-        .parent()
-        .unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let script = format!("set -eu\n{}", blocks.join("\n"));
-    let output = Command::new("bash")
-        .args(["-c", &script])
-        .current_dir(workspace.folder.path())
-        .env("PATH", path)
-        .env("HOME", workspace.folder.path())
-        .env("PGDOSSIER_PASSPHRASE", "a passphrase")
-        // 2026-11-23T09:00:00Z
-        .env("SOURCE_DATE_EPOCH", "1795424400")
-        .output()
-        .unwrap();
+    // 2026-11-23T09:00:00Z
+    let output = page::run(
+        &page::read("attestations.md"),
+        workspace.folder.path(),
+        "1795424400",
+    );
     let said = text(&output.stdout) + &text(&output.stderr);
     assert!(output.status.success(), "{said}");
     for expected in [
