@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Evidence, ServerIdentity};
 use crate::finding::{Finding, Tally};
+use crate::profile::Profile;
+use crate::waiver::WaiverRecord;
 
 /// The period that an assessment is for: `2026-Q4`, `2026-11`, `2026` or `2026-10-01/2026-12-31`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +119,8 @@ pub struct TargetRecord {
     pub evidence: BTreeMap<String, Evidence>,
     /// One finding for each control, in the catalog's order.
     pub findings: Vec<Finding>,
+    /// The profile for this target, where its tags make it differ from the assessment's.
+    pub profile: Option<Profile>,
 }
 
 /// A document that an attestation refers to, as it goes into the bundle.
@@ -140,6 +144,17 @@ pub struct Assessment {
     pub summary: Summary,
     /// The targets, in the summary's order.
     pub targets: Vec<TargetRecord>,
+    /// The profile: which controls apply where a target has no other.
+    pub profile: Profile,
+    /// What became of the waivers; absent when there was no folder of them.
+    pub waivers: Option<WaiverRecord>,
+}
+
+impl Assessment {
+    /// The profile for a target.
+    pub fn profile_of<'a>(&'a self, target: &'a TargetRecord) -> &'a Profile {
+        target.profile.as_ref().unwrap_or(&self.profile)
+    }
 }
 
 impl Period {

@@ -4,7 +4,6 @@ mod certificate;
 mod day;
 mod draft;
 mod question;
-mod signature;
 mod validity;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,16 +12,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::signature::SignatureFact;
+
 pub use certificate::{
     AnsweredException, BridgeLetter, Certificate, Complementary, Days, NotedException, Subservice,
 };
 pub use day::Day;
 pub use draft::Draft;
 pub use question::{Fault, Question, QuestionKind, yes_or_no};
-pub use signature::{
-    ATTESTOR, REVIEWER, SIGNATURE_SUFFIX, SignatureFact, SignatureState, SignedStatement, signature_file,
-    statement_of,
-};
 pub use validity::{State, Validity, days_outside};
 
 /// A person, as a statement names them.

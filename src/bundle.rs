@@ -5,6 +5,8 @@ mod chain;
 mod contents;
 mod digest;
 mod failure;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod hand_check;
 mod integrity;
 mod json;

@@ -9,17 +9,21 @@ mod completions;
 mod controls;
 mod demo;
 mod execution;
+mod form;
 mod framework_coverage;
 mod grants;
 mod init;
 mod keys;
 mod man;
 mod output;
+mod profile;
 mod replay;
 mod report;
 mod schemas;
 mod trust;
 mod verify;
+mod waiver;
+mod waivers;
 mod workspace;
 
 use std::process::ExitCode;
@@ -96,6 +100,12 @@ enum Verb {
     /// Write, check, list and sign what people attest.
     #[command(subcommand)]
     Attest(attest::Verb),
+    /// Write, check, list and sign waivers: exceptions that somebody accepts for a time.
+    #[command(subcommand)]
+    Waiver(waiver::Verb),
+    /// List profiles, and show what one comes to and where each value comes from.
+    #[command(subcommand)]
+    Profile(profile::Verb),
     /// Make keys and show their public half.
     #[command(subcommand)]
     Keys(keys::Verb),
@@ -130,6 +140,8 @@ pub fn run() -> ExitCode {
         Verb::Assess(arguments) => assess::run(&arguments, &output),
         Verb::Verify(arguments) => verify::run(&arguments, &output),
         Verb::Attest(verb) => attest::run(&verb, &output),
+        Verb::Waiver(verb) => waiver::run(&verb, &output),
+        Verb::Profile(verb) => profile::run(&verb, &output),
         Verb::Keys(verb) => keys::run(&verb, &output),
         Verb::Trust(verb) => trust::run(&verb, &output),
         Verb::Controls(verb) => controls::run(&verb, &output),

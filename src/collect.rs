@@ -48,9 +48,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-pub use documents::{
-    AttestedFolder, Document, DocumentError, Keep, is_statement_id, read_folder as read_attestations,
-};
+pub use documents::{AttestedFolder, Document, Keep, read_folder as read_attestations};
 pub use gather::{Collected, Collecting, collect};
 pub use host::HostView;
 pub use parse::parse as parse_attestations;

@@ -1,12 +1,15 @@
 //! Judges evidence: a pure function of rows. No input or output, no clock.
 
 mod complementary;
+mod waive;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::thread;
 
 use serde_json::{Map, Value};
+
+pub use waive::waive;
 
 use crate::control::{Applicability, Catalog, Control, TargetFacts, WhenEmpty};
 use crate::evidence::Evidence;
@@ -112,7 +115,7 @@ fn finding(control: &Control, evidence: Option<&Evidence>, context: Evaluating<'
         control: control.id.clone(),
         title: control.title.clone(),
         section: control.section.clone(),
-        severity: control.severity,
+        severity: context.profile.severity_for(control),
         status: verdict.status,
         reason: verdict.reason,
         decided_by: control.decided_by(),
@@ -121,6 +124,7 @@ fn finding(control: &Control, evidence: Option<&Evidence>, context: Evaluating<'
         population: evidence.map_or(0, |evidence| evidence.table.rows.len()),
         examined: verdict.examined,
         exceptions: verdict.exceptions,
+        waived: Vec::new(),
         missing: verdict.missing,
         parameters,
     }
@@ -132,8 +136,8 @@ fn judge(
     parameters: &Map<String, Value>,
     context: Evaluating<'_>,
 ) -> Verdict {
-    if let Some(reason) = context.profile.excluded.get(&control.id) {
-        let reason = format!("excluded by the profile: {reason}");
+    if let Some(exclusion) = context.profile.excluded.get(&control.id) {
+        let reason = format!("excluded by the profile: {}", exclusion.sentence());
         return Verdict::without_rows(Status::NotApplicable, reason);
     }
     match control.applies.holds(context.facts) {

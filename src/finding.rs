@@ -41,6 +41,18 @@ pub struct Exception {
     pub text: String,
 }
 
+/// An exception that somebody answers for: it stays an exception.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waived {
+    /// The exception's line in the evidence's file; absent when the finding as a whole is waived, since nothing was
+    /// there to examine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The waiver: its file and line.
+    pub by: String,
+}
+
 /// The conclusion for one control on one target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -71,12 +83,74 @@ pub struct Finding {
     pub examined: usize,
     /// Rows that do not meet it, in the evidence's order.
     pub exceptions: Vec<Exception>,
+    /// Which of them are waived. The status is as if none were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<Waived>,
     /// What would make an incomplete answer complete: one line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
     /// The parameters that were in force.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub parameters: serde_json::Map<String, Value>,
+}
+
+impl Finding {
+    /// The waiver of the exception at this line of the evidence.
+    pub fn waiver_of(&self, line: usize) -> Option<&str> {
+        let own = self.waived.iter().find(|waived| waived.line == Some(line));
+        own.map(|waived| waived.by.as_str())
+    }
+
+    /// How many exceptions nobody answers for.
+    pub fn remaining(&self) -> usize {
+        let waived = self.waived.iter().filter(|waived| waived.line.is_some()).count();
+        self.exceptions.len().saturating_sub(waived)
+    }
+
+    /// Whether there are exceptions, and each of them is waived.
+    pub fn waived_in_full(&self) -> bool {
+        self.status == Status::NotSatisfied && !self.waived.is_empty() && self.remaining() == 0
+    }
+
+    /// Whether it is waived in full and nothing is unseen: where an answer is incomplete there may be more exceptions,
+    /// and nobody can have accepted those.
+    pub fn accepted(&self) -> bool {
+        self.waived_in_full() && self.missing.is_empty()
+    }
+}
+
+/// How many of the findings that apply are good: as they are, and with what is waived counted in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Score {
+    /// Findings that are satisfied.
+    pub satisfied: usize,
+    /// Findings with exceptions, each of which is waived, and nothing unseen.
+    pub waived: usize,
+    /// Findings that apply, seen or not.
+    pub applicable: usize,
+}
+
+impl Score {
+    /// Counts these findings.
+    pub fn of<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Self {
+        let mut score = Self::default();
+        for finding in findings {
+            score.applicable += usize::from(finding.status != Status::NotApplicable);
+            score.satisfied += usize::from(finding.status == Status::Satisfied);
+            score.waived += usize::from(finding.accepted());
+        }
+        score
+    }
+
+    /// Per cent of what applies that is satisfied, rounded down; nothing when nothing applies.
+    pub fn raw(self) -> Option<usize> {
+        (self.satisfied * 100).checked_div(self.applicable)
+    }
+
+    /// The same, with what is waived in full counted as good.
+    pub fn with_waivers(self) -> Option<usize> {
+        ((self.satisfied + self.waived) * 100).checked_div(self.applicable)
+    }
 }
 
 /// How many findings there are of each status.

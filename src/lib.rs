@@ -12,10 +12,13 @@ pub mod escape;
 pub mod evidence;
 pub mod file;
 pub mod finding;
+pub mod folder;
 pub mod host;
 pub mod profile;
 pub mod record;
+pub mod signature;
 pub mod target;
+pub mod waiver;
 pub mod workspace;
 pub mod yaml;
 
@@ -30,3 +33,7 @@ pub mod sign;
 pub mod cli;
 pub mod cluster;
 pub mod demo;
+
+// What fuzzers run
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;

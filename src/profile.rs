@@ -1,66 +1,29 @@
-//! Which controls apply, with which parameters.
+//! Which controls apply, with which parameters and severities, on targets with which tags.
+
+mod origin;
+mod overlay;
+mod raw;
+mod resolve;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use serde_yaml::Spanned;
 
-use crate::control::{Catalog, Control, Level};
-use crate::yaml::{self, Place, Problem, Problems, distance};
+pub use origin::{Origin, Origins};
+pub use raw::{RawDecision, RawExclusion, RawProfile, RawTagged, Selection};
+
+use self::overlay::Overlay;
+use crate::attestation::Day;
+use crate::control::{Catalog, Control, Level, Severity};
+use crate::yaml::{self, Place, Problem, Problems};
 
 /// The profile that applies where none is named.
 pub const BASELINE: &str = "baseline";
 
-/// A profile as its YAML file writes it.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Profile")]
-pub struct RawProfile {
-    /// Its name, as reports show it.
-    #[schemars(with = "String")]
-    pub name: Spanned<String>,
-    /// What it is for, in a sentence.
-    #[serde(default)]
-    pub title: Option<String>,
-    /// The shipped profile that it begins with; `baseline` when neither this nor `select` is given.
-    #[serde(default)]
-    #[schemars(with = "Option<String>")]
-    pub base: Option<Spanned<String>>,
-    /// Which controls it begins with, instead of a base.
-    #[serde(default)]
-    #[schemars(with = "Option<Selection>")]
-    pub select: Option<Spanned<Selection>>,
-    /// Controls that apply besides.
-    #[serde(default)]
-    #[schemars(with = "Vec<String>")]
-    pub include: Vec<Spanned<String>>,
-    /// Controls that do not apply, each with the reason: reports show it.
-    #[serde(default)]
-    #[schemars(with = "BTreeMap<String, String>")]
-    pub exclude: BTreeMap<String, Spanned<String>>,
-    /// Control to parameters and their values.
-    #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Map<String, Value>>")]
-    pub parameters: BTreeMap<String, Spanned<Map<String, Value>>>,
-}
-
-/// A choice of controls; what is named must all hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Selection {
-    /// Controls of this level: `strict` takes those of `baseline` in.
-    #[serde(default)]
-    pub level: Option<Level>,
-    /// Controls that answer something of this framework, a file in `controls/frameworks`.
-    #[serde(default)]
-    pub framework: Option<String>,
-}
-
 /// Which controls apply, with which parameters: resolved, so that it stands alone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// Its name, as reports show it.
@@ -68,9 +31,32 @@ pub struct Profile {
     /// Ids of the controls that apply; those that were excluded by name are among them.
     pub controls: BTreeSet<String>,
     /// Ids of controls that do not apply, with the reason.
-    pub excluded: BTreeMap<String, String>,
+    pub excluded: BTreeMap<String, Exclusion>,
     /// Control to parameters and their values.
     pub parameters: BTreeMap<String, Map<String, Value>>,
+    /// Control to a severity other than its own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub severity: BTreeMap<String, Severity>,
+    /// Where each of these is written; unknown once it comes from a bundle.
+    #[serde(skip)]
+    pub origins: Origins,
+    /// What differs for targets with a tag. A bundle holds what that comes to for each target instead.
+    #[serde(skip)]
+    tags: BTreeMap<String, Overlay>,
+}
+
+/// Why a control does not apply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exclusion {
+    /// The reason.
+    pub reason: String,
+    /// Who decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<String>,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_at: Option<Day>,
 }
 
 /// Why a profile could not be loaded.
@@ -115,8 +101,7 @@ impl Profile {
         Ok(Self {
             name: BASELINE.to_owned(),
             controls: selection.choose(catalog),
-            excluded: BTreeMap::new(),
-            parameters: BTreeMap::new(),
+            ..Self::default()
         })
     }
 
@@ -143,6 +128,8 @@ impl Profile {
     pub fn named(name: &str, catalog: &Catalog) -> Result<Self, ProfileError> {
         if is_file(name) {
             Self::load(Path::new(name), catalog)
+        } else if name == BASELINE {
+            Self::baseline(catalog)
         } else {
             Self::shipped(name, catalog)
         }
@@ -167,47 +154,54 @@ impl Profile {
     /// # Errors
     /// Every problem.
     pub fn resolve(raw: &RawProfile, file: &str, catalog: &Catalog) -> Result<Self, Vec<Problem>> {
+        resolve::resolve(raw, file, catalog)
+    }
+
+    /// What the profile comes to for a target with these tags.
+    ///
+    /// # Errors
+    /// Each value that two of the tags set differently: nothing says which of them should count.
+    pub fn for_tags(&self, tags: &[String]) -> Result<Self, Problems> {
+        let wanted: BTreeSet<&String> = tags.iter().collect();
+        let overlays: Vec<&Overlay> = wanted.iter().filter_map(|tag| self.tags.get(*tag)).collect();
         let mut problems = Vec::new();
-        let mut profile = start(raw, file, catalog, &mut problems);
-        profile.name = raw.name.value.clone();
-        for id in &raw.include {
-            if catalog.control(&id.value).is_none() {
-                problems.push(unknown_control(Place::of(id), file, &id.value, catalog));
-            }
-            profile.controls.insert(id.value.clone());
-            profile.excluded.remove(&id.value);
-        }
-        for (id, reason) in &raw.exclude {
-            let place = Place::of(reason);
-            if catalog.control(id).is_none() {
-                problems.push(unknown_control(place, file, id, catalog));
-            }
-            if reason.value.trim().is_empty() {
-                let message = format!("`{id}` is excluded without a reason");
-                problems.push(place.problem(file, message, "say why it does not apply: reports show it"));
-            }
-            profile.controls.insert(id.clone());
-            profile.excluded.insert(id.clone(), reason.value.clone());
-        }
-        for (id, parameters) in &raw.parameters {
-            let place = Place::of(parameters);
-            let Some(control) = catalog.control(id) else {
-                problems.push(unknown_control(place, file, id, catalog));
-                continue;
-            };
-            for (name, value) in &parameters.value {
-                if let Some((message, help)) = wrong_parameter(control, name, value) {
-                    problems.push(place.problem(file, message, help));
+        for (index, one) in overlays.iter().enumerate() {
+            for other in overlays.iter().skip(index + 1) {
+                for (what, first, second) in one.conflicts(other) {
+                    let place = Place {
+                        line: second.line,
+                        column: second.column,
+                    };
+                    let message = format!("{what}, here and at {first}, for a target that has both tags");
+                    problems.push(place.problem(&second.file, message, "make them the same, or remove one"));
                 }
             }
-            let own = profile.parameters.entry(id.clone()).or_default();
-            own.extend(parameters.value.clone());
         }
-        if problems.is_empty() {
-            Ok(profile)
-        } else {
-            Err(problems)
+        if !problems.is_empty() {
+            return Err(Problems(problems));
         }
+        let mut profile = self.clone();
+        profile.tags = BTreeMap::new();
+        for overlay in overlays {
+            overlay.lay_over(&mut profile);
+        }
+        Ok(profile)
+    }
+
+    /// Whether both come to the same, wherever that is written.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        (&self.controls, &self.excluded, &self.parameters, &self.severity)
+            == (
+                &other.controls,
+                &other.excluded,
+                &other.parameters,
+                &other.severity,
+            )
+    }
+
+    /// The tags for which something differs.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.tags.keys().map(String::as_str)
     }
 
     /// Whether a control has a finding under this profile.
@@ -228,114 +222,36 @@ impl Profile {
         }
         parameters
     }
+
+    /// The severity in force for a control.
+    pub fn severity_for(&self, control: &Control) -> Severity {
+        self.severity
+            .get(&control.id)
+            .copied()
+            .unwrap_or(control.severity)
+    }
 }
 
-/// Whether a name is that of a file rather than of a shipped profile.
+/// Whether a profile is named by its file.
 pub fn is_file(name: &str) -> bool {
     name.contains('/') || name.ends_with(".yaml") || name.ends_with(".yml")
 }
 
-/// What a profile begins with: its selection, or its base.
-fn start(raw: &RawProfile, file: &str, catalog: &Catalog, problems: &mut Vec<Problem>) -> Profile {
-    let nothing = Profile {
-        name: String::new(),
-        controls: BTreeSet::new(),
-        excluded: BTreeMap::new(),
-        parameters: BTreeMap::new(),
-    };
-    if let Some(selection) = &raw.select {
-        let place = Place::of(selection);
-        if raw.base.is_some() {
-            problems.push(place.problem(file, "both `base` and `select` are given", "keep one of them"));
+impl Exclusion {
+    /// The reason, with whose decision it was.
+    pub fn sentence(&self) -> String {
+        let mut text = self.reason.clone();
+        if let Some(person) = &self.decided_by {
+            text.push_str(&format!("; decided by {person}"));
         }
-        if let Some(framework) = &selection.value.framework
-            && !catalog.frameworks.contains_key(framework)
-        {
-            let known: Vec<&str> = catalog.frameworks.keys().map(String::as_str).collect();
-            let help = format!("there are {}", known.join(", "));
-            problems.push(place.problem(file, format!("there is no framework `{framework}`"), help));
+        if let Some(day) = self.decided_at {
+            let on = if self.decided_by.is_some() {
+                " on"
+            } else {
+                "; decided on"
+            };
+            text.push_str(&format!("{on} {day}"));
         }
-        return Profile {
-            controls: selection.value.choose(catalog),
-            ..nothing
-        };
+        text
     }
-    let (name, place) = match &raw.base {
-        Some(base) => (base.value.as_str(), Place::of(base)),
-        None => (BASELINE, Place::of(&raw.name)),
-    };
-    // A base that has a base of its own is resolved first; a circle would never end.
-    let circle = raw.base.is_some()
-        && catalog
-            .profiles
-            .get(name)
-            .is_some_and(|base| circles(base, catalog));
-    let based = match (name, catalog.profiles.get(name)) {
-        _ if circle => Err(format!("the profile `{name}` is its own base")),
-        (BASELINE, _) => Profile::baseline(catalog).map_err(|error| error.to_string()),
-        _ => Profile::shipped(name, catalog).map_err(|error| error.to_string()),
-    };
-    based.unwrap_or_else(|message| {
-        problems.push(place.problem(file, message, "name a shipped profile"));
-        nothing
-    })
-}
-
-/// Whether following bases from here comes back.
-fn circles(first: &RawProfile, catalog: &Catalog) -> bool {
-    let mut seen = BTreeSet::new();
-    let mut next = Some(first);
-    while let Some(profile) = next {
-        if !seen.insert(&profile.name.value) {
-            return true;
-        }
-        next = profile
-            .base
-            .as_ref()
-            .and_then(|base| catalog.profiles.get(&base.value));
-    }
-    false
-}
-
-impl Selection {
-    fn choose(&self, catalog: &Catalog) -> BTreeSet<String> {
-        let framework = self
-            .framework
-            .as_ref()
-            .and_then(|name| catalog.frameworks.get(name));
-        let chosen = catalog.controls.iter().filter(|control| {
-            self.level.is_none_or(|level| control.level <= level)
-                && (self.framework.is_none()
-                    || framework
-                        .is_some_and(|framework| control.references.contains_key(&framework.references)))
-        });
-        chosen.map(|control| control.id.clone()).collect()
-    }
-}
-
-fn unknown_control(place: Place, file: &str, id: &str, catalog: &Catalog) -> Problem {
-    let near = catalog
-        .controls
-        .iter()
-        .map(|control| &control.id)
-        .min_by_key(|known| distance(known, id));
-    let help = near.map_or_else(String::new, |near| format!("did you mean `{near}`?"));
-    place.problem(file, format!("there is no control `{id}`"), help)
-}
-
-fn wrong_parameter(control: &Control, name: &str, value: &Value) -> Option<(String, String)> {
-    let Some(default) = control.parameters.get(name) else {
-        let known: Vec<&str> = control.parameters.keys().map(String::as_str).collect();
-        let help = if known.is_empty() {
-            "it has none".to_owned()
-        } else {
-            format!("it has {}", known.join(", "))
-        };
-        return Some((format!("`{}` has no parameter `{name}`", control.id), help));
-    };
-    let same = std::mem::discriminant(default) == std::mem::discriminant(value);
-    (!same).then(|| {
-        let message = format!("`{name}` of `{}` has the wrong type", control.id);
-        (message, format!("write a value like the default, {default}"))
-    })
 }

@@ -9,6 +9,7 @@ use crate::assessment::{Assessment, Summary, TargetRecord, TargetSummary};
 use crate::evidence::{Evidence, Provenance, Table, Written};
 use crate::finding::Finding;
 use crate::profile::Profile;
+use crate::waiver::WaiverRecord;
 
 /// Version of the record files' format.
 pub const FORMAT: &str = "pgdossier-assessment/v1";
@@ -17,6 +18,8 @@ pub const FORMAT: &str = "pgdossier-assessment/v1";
 pub const SUMMARY: &str = "assessment.json";
 /// The profile's path.
 pub const PROFILE: &str = "profile.json";
+/// The path of what became of the waivers.
+pub const WAIVERS: &str = "waivers.json";
 
 /// Why records could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +50,11 @@ pub fn findings_path(target: &str) -> String {
     format!("targets/{target}/findings.json")
 }
 
+/// The path of a target's profile, where it has its own.
+pub fn profile_path(target: &str) -> String {
+    format!("targets/{target}/profile.json")
+}
+
 /// The population's path.
 pub fn evidence_path(target: &str, evidence: &str) -> String {
     format!("targets/{target}/evidence/{evidence}.ndjson")
@@ -61,13 +69,19 @@ fn raw_path(target: &str, evidence: &str, table: &str) -> String {
 }
 
 /// The files of an assessment (whose written bytes it takes): summary, profile, findings and evidence.
-pub fn files(assessment: &mut Assessment, profile: &Profile) -> BTreeMap<String, Vec<u8>> {
+pub fn files(assessment: &mut Assessment) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     files.insert(SUMMARY.to_owned(), to_json(&assessment.summary));
-    files.insert(PROFILE.to_owned(), to_json(profile));
+    files.insert(PROFILE.to_owned(), to_json(&assessment.profile));
+    if let Some(waivers) = &assessment.waivers {
+        files.insert(WAIVERS.to_owned(), to_json(waivers));
+    }
     for target in &mut assessment.targets {
         let id = &target.summary.id;
         files.insert(findings_path(id), to_json(&target.findings));
+        if let Some(profile) = &target.profile {
+            files.insert(profile_path(id), to_json(profile));
+        }
         for (name, evidence) in &mut target.evidence {
             let mut written = std::mem::take(&mut evidence.written);
             files.insert(provenance_path(id, name), to_json(&evidence.provenance));
@@ -89,10 +103,7 @@ pub fn files(assessment: &mut Assessment, profile: &Profile) -> BTreeMap<String,
 ///
 /// # Errors
 /// [`RecordError`].
-pub fn read(
-    paths: &[String],
-    read: &dyn Fn(&str) -> Option<Vec<u8>>,
-) -> Result<(Assessment, Profile), RecordError> {
+pub fn read(paths: &[String], read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Assessment, RecordError> {
     let summary: Summary = parse(SUMMARY, read)?;
     if summary.format != FORMAT {
         let reason = format!(
@@ -105,12 +116,18 @@ pub fn read(
         });
     }
     let profile: Profile = parse(PROFILE, read)?;
+    let waivers: Option<WaiverRecord> = optional(WAIVERS, paths, read)?;
     let targets = summary
         .targets
         .iter()
         .map(|target| read_target(target, paths, read))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok((Assessment { summary, targets }, profile))
+    Ok(Assessment {
+        summary,
+        targets,
+        profile,
+        waivers,
+    })
 }
 
 fn read_target(
@@ -120,6 +137,7 @@ fn read_target(
 ) -> Result<TargetRecord, RecordError> {
     let id = &summary.id;
     let findings: Vec<Finding> = parse(&findings_path(id), read)?;
+    let profile = optional(&profile_path(id), paths, read)?;
     let folder = format!("targets/{id}/evidence/");
     let mut evidence = BTreeMap::new();
     for name in paths
@@ -147,7 +165,20 @@ fn read_target(
         summary: summary.clone(),
         evidence,
         findings,
+        profile,
     })
+}
+
+fn optional<T: DeserializeOwned>(
+    path: &str,
+    paths: &[String],
+    read: &dyn Fn(&str) -> Option<Vec<u8>>,
+) -> Result<Option<T>, RecordError> {
+    if paths.iter().any(|known| known == path) {
+        parse(path, read).map(Some)
+    } else {
+        Ok(None)
+    }
 }
 
 fn parse<T: DeserializeOwned>(path: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<T, RecordError> {

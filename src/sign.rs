@@ -1,6 +1,6 @@
 //! Keys, signatures and the auditor's trust policy.
 
-mod attested;
+mod beside;
 mod dsse;
 mod key_file;
 mod passphrase;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-pub use attested::{Judging, judge_signature, key_fault, sign_statement, signing_key};
+pub use beside::{Judging, judge_signature, key_fault, sign_statement, signing_key};
 pub use dsse::{Envelope, EnvelopeError, PAYLOAD_TYPE, pre_authentication_encoding};
 pub use key_file::write_private_key;
 pub use passphrase::{PASSPHRASE_VARIABLE, Passphrase, PassphraseSource};

@@ -14,8 +14,8 @@ pub use layout::Layout;
 pub use site::Site;
 
 use self::paths::{Paths, Wanted};
-use crate::file;
 use crate::yaml::{self, Place, Problems};
+use crate::{file, folder};
 
 /// The file that makes a folder a workspace.
 pub const FILE: &str = "pgdossier.yaml";
@@ -55,6 +55,10 @@ pub struct RawWorkspace {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub waivers: Option<Spanned<String>>,
+    /// The trust policy that says how many approvers have to sign a waiver, and whose signatures count.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub waiver_policy: Option<Spanned<String>>,
     /// The trust policy that says whose signatures of attestations count, and for which controls.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
@@ -102,6 +106,8 @@ pub struct Workspace {
     pub attestations: Option<PathBuf>,
     /// The folder of waivers.
     pub waivers: Option<PathBuf>,
+    /// What the signatures of waivers are held to.
+    pub waiver_policy: Option<PathBuf>,
     /// The trust policy.
     pub trust: Option<PathBuf>,
     /// The private key.
@@ -138,21 +144,22 @@ impl Workspace {
     ///
     /// # Errors
     /// [`WorkspaceError`]; problems all at once.
-    pub fn load(folder: &Path) -> Result<Self, WorkspaceError> {
-        let path = folder.join(FILE);
+    pub fn load(place: &Path) -> Result<Self, WorkspaceError> {
+        let path = place.join(FILE);
         let unreadable = |source| WorkspaceError::Unreadable {
             path: path.clone(),
             source,
         };
         if path.symlink_metadata().is_err() {
-            return Err(WorkspaceError::Absent(paths::or_here(folder).to_owned()));
+            return Err(WorkspaceError::Absent(paths::or_here(place).to_owned()));
         }
-        let root = paths::or_here(folder).canonicalize().map_err(unreadable)?;
-        let real = file::inside(&path, &root).map_err(|reason| unreadable(std::io::Error::other(reason)))?;
+        let root = paths::or_here(place).canonicalize().map_err(unreadable)?;
+        let real =
+            folder::inside(&path, &root).map_err(|reason| unreadable(std::io::Error::other(reason)))?;
         let bytes = file::read_capped(&real, LIMIT).map_err(unreadable)?;
         let shown = path.display().to_string();
         let raw: RawWorkspace = yaml::parse(&shown, &bytes).map_err(WorkspaceError::Problems)?;
-        Self::resolve(raw, &shown, folder, &root).map_err(WorkspaceError::Problems)
+        Self::resolve(raw, &shown, place, &root).map_err(WorkspaceError::Problems)
     }
 
     fn resolve(raw: RawWorkspace, shown: &str, folder: &Path, root: &Path) -> Result<Self, Problems> {
@@ -184,6 +191,7 @@ impl Workspace {
             profile,
             attestations: paths.inside("attestations", raw.attestations.as_ref(), Wanted::Folder),
             waivers: paths.inside("waivers", raw.waivers.as_ref(), Wanted::Folder),
+            waiver_policy: paths.inside("waiver_policy", raw.waiver_policy.as_ref(), Wanted::File),
             trust: paths.inside("trust", raw.trust.as_ref(), Wanted::File),
             key: paths.anywhere("key", raw.key.as_ref()),
             passphrase_file: paths.anywhere("passphrase_file", raw.passphrase_file.as_ref()),

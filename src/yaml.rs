@@ -207,6 +207,16 @@ mod tests {
         colour: Colour,
         #[serde(default)]
         tags: Vec<String>,
+        #[serde(default)]
+        maker: Option<Maker>,
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Maker {
+        first: String,
+        last: String,
     }
 
     #[derive(Debug, Deserialize, JsonSchema)]
@@ -244,6 +254,18 @@ mod tests {
                 "3:9 `colour` is `blue` | use one of red, green",
                 "4:8 `tags.0` is a number, and must be string | ",
                 "4:15 `tags.2` is a mapping, and must be string | ",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_an_optional_mapping_lacks_is_told() {
+        let found = problems("name: a\nsize: 1\ncolour: red\nmaker: { first: Ann, lost: Stone }\n");
+        assert_eq!(
+            found,
+            [
+                "4:8 `last` is missing in `maker` | add `last: …`",
+                "4:21 unknown field `lost` | did you mean `last`?",
             ]
         );
     }

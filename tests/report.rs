@@ -74,9 +74,9 @@ fn the_summary_tells_in_words_what_was_found() {
 fn a_finding_shows_fifty_exceptions_and_where_the_others_are() {
     let html = plain().html;
     let finding = part(&html, "db1--hba-no-trust");
-    assert!(finding.contains("line 50 of pg_hba.conf") && !finding.contains("line 51 of pg_hba.conf"));
+    assert!(finding.contains("line 51 of pg_hba.conf") && !finding.contains("line 52 of pg_hba.conf"));
     assert!(
-        finding.contains("and 10 more in targets/db1/evidence/hba.ndjson"),
+        finding.contains("and 10 more (2 waived) in targets/db1/evidence/hba.ndjson"),
         "{finding}"
     );
     assert!(
@@ -146,6 +146,87 @@ fn attestations_name_who_when_until_when_and_on_what() {
 }
 
 #[test]
+fn waivers_stand_beside_the_raw_status_and_change_none() {
+    let report = plain();
+    let summary = part(&report.html, "summary");
+    for expected in [
+        "2 ✕ not satisfied",
+        // Two of six are satisfied on the server that answered, of which one rests on a certificate; one more is waived.
+        "db1 40 % (2 of 5) 1 1 60 % (3 of 5)",
+        "All 18 % (2 of 11) 1 1 27 % (3 of 11)",
+        "60 2 waived, 58 not",
+        "1 all waived",
+        "expired waivers/a.yaml:1 for hba-no-trust , until 2026-12-23: it counted until 2026-12-23",
+        "not-yet-valid waivers/b.yaml:1",
+        "too-long waivers/c.yaml:1",
+        "refused waivers/d.yaml:1 for hba-no-trust , until 2026-12-23: changed",
+        "unsigned waivers/e.yaml:1",
+        "no exception matches it: remove it, or correct what it names",
+        "its expression failed: on row 3: no such key: user",
+        "the control was not evaluated on db2",
+        "unmatched waivers/f.yaml:1",
+        "failed waivers/g.yaml:1",
+        "expiring waivers/local.yaml:4",
+    ] {
+        assert!(summary.contains(expected), "`{expected}` is not in: {summary}");
+    }
+    let trust = part(&report.html, "db1--hba-no-trust");
+    assert!(trust.starts_with("✕ not satisfied 2 waived, 58 not"), "{trust}");
+    // What nobody answers for comes first, so that it is shown before anything else.
+    assert!(
+        trust.contains("line 51 of pg_hba.conf") && !trust.contains("bob2 trust"),
+        "{trust}"
+    );
+    assert!(
+        trust.contains("and 10 more (2 waived) in targets/db1/evidence/hba.ndjson"),
+        "{trust}"
+    );
+    let room = part(&report.html, "db1--server-room");
+    assert!(room.starts_with("✕ not satisfied attested all waived"), "{room}");
+    assert!(room.contains("waived by waivers/local.yaml:4"), "{room}");
+    let waiver = part(&report.html, "waiver-waivers_2f_local.yaml_3a_4");
+    for expected in [
+        "db1 with a tag of production",
+        "3 exceptions waived",
+        "Ann, owner, Acme",
+        "high before, low after",
+        "SEC-1",
+        "Each quarter.",
+    ] {
+        assert!(waiver.contains(expected), "`{expected}` is not in: {waiver}");
+    }
+    let expired = part(&report.html, "waiver-waivers_2f_a.yaml_3a_1");
+    assert!(
+        expired.contains("2 exceptions match, and none is waived by it"),
+        "{expired}"
+    );
+    for expected in [
+        "**✕ not satisfied** (2 waived, 58 not) on db1",
+        "**✕ not satisfied** (attested) (all waived) on db1",
+        "row 1 (waived by waivers/local.yaml:4): room-2026",
+        "| waivers/a.yaml:1 | hba-no-trust | expired |",
+        "### waivers/local.yaml:4: expiring",
+        "| db1 | 40 % (2 of 5) | 1 | 1 | 60 % (3 of 5) |",
+    ] {
+        let bare = report.markdown.replace('\\', "");
+        assert!(bare.contains(expected), "`{expected}` is not in the Markdown");
+    }
+}
+
+#[test]
+fn the_statement_of_applicability_names_every_control_and_who_decided() {
+    let report = plain();
+    let part = part(&report.html, "applicability");
+    assert!(
+        part.contains("Standbys are told apart no There is no standby. Eve 2026-10-01"),
+        "{part}"
+    );
+    assert!(part.contains("hba-no-trust yes the profile selects it"), "{part}");
+    let bare = report.markdown.replace('\\', "");
+    assert!(bare.contains("| Standbys are told apart | no | There is no standby. | Eve | 2026-10-01 |"));
+}
+
+#[test]
 fn evidence_shows_its_query_and_its_provenance() {
     let hba = part(&plain().html, "evidence--db1--hba");
     for expected in [
@@ -181,6 +262,7 @@ fn links_lead_somewhere_and_headings_are_in_order() {
                 "targets/db1/evidence/",
                 "attachments/",
                 "attestations/",
+                "waivers/",
                 "controls/",
                 "VERIFY.md",
             ];

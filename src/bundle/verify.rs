@@ -1,7 +1,7 @@
 //! Verification in numbered steps: trust comes from the policy alone, and what is missing never helps.
 
-mod attestations;
 mod signatures;
+mod signed_files;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -20,6 +20,7 @@ use super::store::Store;
 use super::verification::{Check, Outcome, Verdict, Verification, VerifiedSigner};
 use super::{chain, integrity, parallel};
 use crate::sign::TrustPolicy;
+use crate::signature::SignedKind;
 
 /// How to verify.
 #[derive(Debug, Clone, Copy)]
@@ -143,8 +144,9 @@ impl Run {
         let Some(verified) = signed.verified else { return };
         self.result.bundle_id = Some(verified.statement.predicate.bundle_id.clone());
         self.result.statement_sha256 = Some(Digest::of(&verified.payload).to_string());
-        let attested = attestations::read(store, policy, options);
-        self.check_requirements(policy, &signed.accepted, &attested);
+        let files = [SignedKind::Attestation, SignedKind::Waiver]
+            .map(|kind| signed_files::read(kind, store, policy, options));
+        self.check_requirements(policy, &signed.accepted, &files);
 
         let (manifest, text) = match integrity::check_manifest(store, &verified.statement, &options.limits) {
             Ok(manifest) => manifest,
@@ -191,7 +193,7 @@ impl Run {
         &mut self,
         policy: &TrustPolicy,
         accepted: &[Accepted<'_>],
-        attested: &attestations::Signatures<'_>,
+        files: &[signed_files::Signatures<'_>],
     ) {
         let owners_in = |role: &str| -> BTreeSet<&str> {
             accepted
@@ -200,21 +202,23 @@ impl Run {
                 .map(|one| one.key.owner.as_str())
                 .collect()
         };
-        // Whoever signed an attestation is excluded by duty even where their signature counts for nothing any more.
+        // Whoever signed a file is excluded by duty even where their signature counts for nothing any more.
         let excluded = |roles: &[String]| -> BTreeSet<&str> {
-            let mut owners = attested.owners_in(roles);
+            let mut owners: BTreeSet<&str> = files.iter().flat_map(|one| one.owners_in(roles)).collect();
             owners.extend(roles.iter().flat_map(|role| owners_in(role)));
             owners
         };
-        let mut failures = Vec::new();
+        let sealers: BTreeSet<&str> = accepted.iter().map(|one| one.key.owner.as_str()).collect();
+        let mut failures: Vec<Failure> = files
+            .iter()
+            .flat_map(|one| one.approved_by_themselves(&sealers))
+            .collect();
         for wanted in &policy.require {
             let (role, kind) = (wanted.role.escape_default(), wanted.statement.escape_default());
-            if wanted.statement == attestations::KIND {
-                failures.extend({
-                    let roles = wanted.distinct_owner_from.iter();
-                    let assessors: BTreeSet<&str> = roles.flat_map(|role| owners_in(role)).collect();
-                    attested.unmet(wanted, &assessors)
-                });
+            if let Some(one) = files.iter().find(|one| one.kind.word() == wanted.statement) {
+                let roles = wanted.distinct_owner_from.iter();
+                let assessors: BTreeSet<&str> = roles.flat_map(|role| owners_in(role)).collect();
+                failures.extend(one.unmet(wanted, &assessors));
                 continue;
             }
             if wanted.statement != STATEMENT_KIND {

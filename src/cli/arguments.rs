@@ -99,10 +99,8 @@ pub(super) fn open_bundle(path: &Path) -> Result<IntactBundle, Stop> {
         .map_err(failed)
 }
 
-/// The catalog, assessment and profile that a bundle holds.
-pub(super) fn read_records(
-    bundle: &IntactBundle,
-) -> Result<(Catalog, crate::assessment::Assessment, crate::profile::Profile), Stop> {
+/// The catalog and assessment that a bundle holds.
+pub(super) fn read_records(bundle: &IntactBundle) -> Result<(Catalog, crate::assessment::Assessment), Stop> {
     let wrong = |message: String| Stop {
         exit: super::Exit::Invalid,
         message,
@@ -117,7 +115,40 @@ pub(super) fn read_records(
     }
     let catalog = Catalog::from_files(files).map_err(|error| wrong(error.to_string()))?;
     let read = |path: &str| bundle.read(path).ok();
-    let (assessment, profile) =
-        crate::record::read(&paths, &read).map_err(|error| wrong(error.to_string()))?;
-    Ok((catalog, assessment, profile))
+    let assessment = crate::record::read(&paths, &read).map_err(|error| wrong(error.to_string()))?;
+    Ok((catalog, assessment))
+}
+
+/// The folder of a path, and the file in it that is meant, if it is one.
+pub(super) fn place(path: &Path) -> Result<(PathBuf, Option<&Path>), Stop> {
+    let metadata = std::fs::metadata(path)
+        .map_err(|error| Stop::failed(format!("cannot read `{}`: {error}", path.display())))?;
+    if metadata.is_dir() {
+        return Ok((path.to_owned(), None));
+    }
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    match folder {
+        Some(folder) => Ok((folder.to_owned(), Some(path))),
+        None => Ok((PathBuf::new(), Some(path))),
+    }
+}
+
+/// The folder of a file that people wrote, and its name without what ends it.
+pub(super) fn file_at(file: &Path) -> Result<(PathBuf, String), Stop> {
+    let (folder, only) = place(file)?;
+    let id = only
+        .and_then(Path::file_stem)
+        .map(|stem| stem.to_string_lossy().into_owned());
+    let folder = if folder.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        folder
+    };
+    match id {
+        Some(id) => Ok((folder, id)),
+        None => Err(Stop::usage(format!(
+            "`{}` is a folder; name one file",
+            file.display()
+        ))),
+    }
 }

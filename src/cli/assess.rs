@@ -12,15 +12,18 @@ use self::settings::Settings;
 use super::arguments::{CatalogArguments, parse_time};
 use super::execution::{Execution, Outcome, execute, interruption};
 use super::output::Output;
+use super::waivers::{Loaded, RuleArguments};
 use super::workspace::{WorkspaceArguments, load_profile};
 use super::{Exit, Stop};
-use crate::assessment::Period;
+use crate::assessment::{Assessment, Period};
 use crate::collect::Limits;
-use crate::finding::Tally;
+use crate::control::Catalog;
+use crate::finding::Score;
 use crate::host::HostAccess;
 use crate::report::Templates;
 use crate::sign::SigningKey;
 use crate::target::{ConnectionSettings, Environment, Inventory, InventoryError};
+use crate::waiver::WaiverRecord;
 use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
@@ -54,6 +57,14 @@ pub(super) struct Arguments {
     /// A trust policy that says whose signatures of attestations count, and for which controls.
     #[arg(long, value_name = "FILE")]
     attestor_policy: Option<PathBuf>,
+    /// A folder of waivers: exceptions that somebody accepts for a time. None of them changes a status.
+    #[arg(long, value_name = "DIR")]
+    waivers: Option<PathBuf>,
+    #[command(flatten)]
+    waiver_rules: RuleArguments,
+    /// Exit as if exceptions that are waived were none. What is reported stays the same.
+    #[arg(long)]
+    accept_waived: bool,
     /// The private key that signs the bundle (see `pgdossier keys new`).
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -114,6 +125,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     let environment = Environment::from_process();
     let inventory = targets(arguments, workspace, &environment)?;
     let settings = Settings::new(arguments, workspace, output)?;
+    let waivers = load_waivers(&settings, &catalog, output)?;
     let templates = match &arguments.templates {
         None => Templates::embedded(),
         Some(folder) => Templates::from_folder(folder).map_err(Stop::usage)?,
@@ -149,12 +161,34 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
                 connections: usize::from(arguments.connections_per_server),
             },
         },
+        waivers,
         move || key.map_or_else(load_key, Ok),
         &cancel,
         output,
     )?;
     show(&outcome, output);
-    Ok(exit_for(&outcome.assessment.summary.tally))
+    Ok(exit_for(&outcome.assessment, arguments.accept_waived))
+}
+
+fn load_waivers(settings: &Settings, catalog: &Catalog, output: &Output) -> Result<Option<Loaded>, Stop> {
+    let Some(folder) = &settings.waivers else {
+        return Ok(None);
+    };
+    let loaded = settings.waiver_rules.load(folder)?;
+    for waiver in &loaded.waivers.list {
+        if catalog.control(&waiver.control).is_none() {
+            let (place, control) = (waiver.place(), &waiver.control);
+            output.warning(&format!(
+                "{place} names the control `{control}`, which the catalog lacks"
+            ));
+        }
+    }
+    for file in &loaded.waivers.lonely {
+        output.warning(&format!(
+            "{file} is the signature of no waiver that is there, and is left out"
+        ));
+    }
+    Ok(Some(loaded))
 }
 
 fn targets(
@@ -198,12 +232,18 @@ pub(super) fn inventory_of(connections: &[String], environment: &Environment) ->
     })
 }
 
-/// 3 outranks 4.
-pub(super) fn exit_for(tally: &Tally) -> Exit {
-    match tally {
-        tally if tally.not_satisfied > 0 => Exit::Exceptions,
-        tally if tally.not_evaluated > 0 => Exit::NotEvaluated,
-        _ => Exit::Good,
+/// 3 outranks 4. By the raw status, unless whoever runs it says that what is waived is no reason to stop.
+fn exit_for(assessment: &Assessment, accept_waived: bool) -> Exit {
+    let tally = &assessment.summary.tally;
+    let score = Score::of(assessment.targets.iter().flat_map(|target| &target.findings));
+    let exceptions = match accept_waived {
+        true => tally.not_satisfied - score.waived.min(tally.not_satisfied),
+        false => tally.not_satisfied,
+    };
+    match exceptions {
+        0 if tally.not_evaluated > 0 => Exit::NotEvaluated,
+        0 => Exit::Good,
+        _ => Exit::Exceptions,
     }
 }
 
@@ -212,10 +252,27 @@ pub(super) fn show(outcome: &Outcome, output: &Output) {
     let summary = &outcome.assessment.summary;
     let sealed = &outcome.sealed;
     let report = sealed.folder.join("report").join("index.html");
+    let score = Score::of(
+        outcome
+            .assessment
+            .targets
+            .iter()
+            .flat_map(|target| &target.findings),
+    );
+    for waiver in outcome
+        .assessment
+        .waivers
+        .iter()
+        .flat_map(|record| &record.waivers)
+    {
+        if let Some(trouble) = waiver.trouble() {
+            output.warning(&format!("{}: {trouble}", waiver.place()));
+        }
+    }
     let json = json!({
         "bundle_id": summary.id, "folder": sealed.folder, "archive": sealed.archive, "report": report,
         "statement_sha256": sealed.statement_sha256.to_string(), "tally": summary.tally,
-        "targets": summary.targets,
+        "targets": summary.targets, "score": score, "waivers": outcome.assessment.waivers,
     });
     output.result(&json, || {
         let width = summary
@@ -243,6 +300,9 @@ pub(super) fn show(outcome: &Outcome, output: &Output) {
                 target.id, tally.satisfied, tally.not_satisfied, tally.not_evaluated, tally.not_applicable
             ));
         }
+        if let Some(record) = &outcome.assessment.waivers {
+            text.push_str(&waived(&score, record));
+        }
         text.push_str(&format!(
             "\nreport   {}\nbundle   {}\narchive  {}\n",
             report.display(),
@@ -251,4 +311,19 @@ pub(super) fn show(outcome: &Outcome, output: &Output) {
         ));
         text
     });
+}
+
+/// The score as it is and with waivers, and how many of these do nothing.
+fn waived(score: &Score, record: &WaiverRecord) -> String {
+    let percent =
+        |percent: Option<usize>| percent.map_or("none".to_owned(), |percent| format!("{percent} %"));
+    let troubled = record.waivers.iter().filter(|waiver| waiver.trouble().is_some());
+    format!(
+        "\nscore    {} as it is, {} with waivers ({} findings waived in full; {} of {} waivers need somebody)\n",
+        percent(score.raw()),
+        percent(score.with_waivers()),
+        score.waived,
+        troubled.count(),
+        record.waivers.len()
+    )
 }

@@ -12,6 +12,7 @@ use std::path::Path;
 use clap::Subcommand;
 
 use super::output::Output;
+use super::workspace::schema_line;
 use super::{Exit, Stop};
 use crate::control::Control;
 
@@ -42,6 +43,6 @@ pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
 /// The draft of what answers a control that people answer, for a folder of attestations.
 pub(super) fn draft(control: &Control, folder: &Path) -> Result<String, Stop> {
     let kind = sheet::kind_for(&[control])?;
-    let schema = sheet::schema_beside(folder, kind);
+    let schema = schema_line(folder, kind);
     Ok(sheet::Sheet::draft(control, schema)?.write())
 }

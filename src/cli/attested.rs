@@ -5,18 +5,25 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use super::Stop;
-use crate::attestation::{Attested, SIGNATURE_SUFFIX, SignatureFact, statement_of};
-use crate::collect::{self, AttestedFolder, DocumentError, Keep};
+use crate::attestation::Attested;
+use crate::collect::{self, AttestedFolder, Keep};
 use crate::control::Catalog;
 use crate::evidence::sha256_hex;
+use crate::folder::FolderError;
 use crate::sign::{Envelope, Judging, TrustPolicy, judge_signature};
+use crate::signature::{SIGNATURE_SUFFIX, SignatureFact, SignedKind, statement_of};
 
 /// Everything attested in a folder; files that are wrong are told all at once.
 pub(super) fn read_statements(folder: &Path, keep: Keep) -> Result<AttestedFolder, Stop> {
-    collect::read_attestations(folder, keep).map_err(|error| match error {
-        DocumentError::Unreadable { .. } => Stop::failed(error),
-        DocumentError::Problems(_) => Stop::usage(error),
-    })
+    collect::read_attestations(folder, keep).map_err(folder_stop)
+}
+
+/// How a folder that could not be used ends a run.
+pub(super) fn folder_stop(error: FolderError) -> Stop {
+    match error {
+        FolderError::Unreadable { .. } => Stop::failed(error),
+        FolderError::Problems(_) => Stop::usage(error),
+    }
 }
 
 /// Judges the signatures beside the statements. What is no signature at all is said to be invalid, and left out of what
@@ -62,6 +69,7 @@ fn judge_one(
         })
         .collect();
     let judging = Judging {
+        kind: SignedKind::Attestation,
         policy,
         now,
         controls: &controls,

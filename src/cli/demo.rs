@@ -83,6 +83,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             out: &arguments.out.join("bundles"),
             limits: Limits::default(),
         },
+        None,
         || Ok(key),
         &cancel,
         output,

@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::Stop;
 use super::attested::{judge_signatures, read_statements};
 use super::output::Output;
+use super::waivers::Loaded;
 use crate::assessment::{
     Assessment, Definitions, Operator, Period, Summary, TargetRecord, TargetSummary, Tool,
 };
@@ -20,13 +21,13 @@ use crate::attestation::Attested;
 use crate::bundle::{self, Contents, Description, Digest, SealError, SealOptions, Sealed};
 use crate::collect::{self, AttestedFolder, Collected, Collecting, Document, Keep, Limits};
 use crate::control::Catalog;
-use crate::evaluate::{Evaluating, evaluate};
+use crate::evaluate::{Evaluating, evaluate, waive};
 use crate::evidence::sha256_hex;
 use crate::finding::Tally;
 use crate::profile::Profile;
 use crate::record;
 use crate::report::{self, Templates};
-use crate::sign::{SigningKey, TrustPolicy};
+use crate::sign::{Signer as _, SigningKey, TrustPolicy};
 use crate::target::{ConnectionSettings, Environment, Inventory, Target, slug};
 
 /// Targets that are asked at the same time.
@@ -61,12 +62,14 @@ pub(super) struct Outcome {
 /// Runs an assessment. The key is loaded, expressions are compiled and the program is hashed while servers answer.
 pub(super) fn execute(
     execution: Execution<'_>,
+    waivers: Option<Loaded>,
     load_key: impl FnOnce() -> Result<SigningKey, Stop> + Send,
     cancel: &AtomicBool,
     output: &Output,
 ) -> Result<Outcome, Stop> {
     let id = bundle_id(&execution);
     refuse_existing(execution.out, &id)?;
+    let profiles = profiles(&execution, output)?;
     // Its copies of documents have to live until they are sealed.
     let folder = read_attested(&execution, output)?;
     let (attested, documents) = (&folder.attested, &folder.documents);
@@ -74,7 +77,7 @@ pub(super) fn execute(
         let compiling = scope.spawn(|| execution.catalog.compile());
         let loading = scope.spawn(load_key);
         let hashing = scope.spawn(own_digest);
-        let collected = collect_all(&execution, attested, documents, cancel, output);
+        let collected = collect_all(&execution, &profiles, (attested, documents), cancel, output);
         let joined = "a part of the program panicked; this is a defect, please report it";
         compiling
             .join()
@@ -84,8 +87,16 @@ pub(super) fn execute(
         let binary = hashing.join().map_err(|_| Stop::failed(joined))?;
         Ok::<_, Stop>((collected?, key, binary))
     })?;
-    let mut assessment = judge(&execution, &id, collected, binary_sha256);
-    let contents = contents(&execution, &mut assessment, attested, documents)?;
+    let mut assessment = judge(&execution, &id, collected, profiles, binary_sha256);
+    let waivers = waivers.map(|loaded| {
+        let sealer = key.public_key().keyid();
+        loaded.check(execution.catalog, execution.as_of, Some(sealer))
+    });
+    assessment.waivers = waivers
+        .as_ref()
+        .map(|waivers| waive(waivers, execution.as_of, &mut assessment.targets));
+    let files = waivers.map_or_else(BTreeMap::new, |waivers| waivers.files);
+    let contents = contents(&execution, &mut assessment, files, attested, documents)?;
     let description = Description {
         id,
         series: execution.series.to_owned(),
@@ -195,10 +206,37 @@ async fn ended() {
     }
 }
 
+/// The profile of each target by its id, where its tags make it differ. Tags that no target has are told.
+fn profiles(execution: &Execution<'_>, output: &Output) -> Result<BTreeMap<String, Profile>, Stop> {
+    let targets = &execution.inventory.targets;
+    for tag in execution.profile.tags() {
+        if !targets
+            .iter()
+            .any(|target| target.tags.iter().any(|own| own == tag))
+        {
+            output.warning(&format!(
+                "the profile `{}` says something of the tag `{tag}`, which no target has",
+                execution.profile.name
+            ));
+        }
+    }
+    let mut profiles = BTreeMap::new();
+    for target in targets {
+        let own = execution
+            .profile
+            .for_tags(&target.tags)
+            .map_err(|problems| Stop::usage(format!("target `{}`: {problems}", target.id)))?;
+        if !own.says_the_same(execution.profile) {
+            profiles.insert(target.id.clone(), own);
+        }
+    }
+    Ok(profiles)
+}
+
 fn collect_all(
     execution: &Execution<'_>,
-    attested: &Attested,
-    documents: &BTreeMap<String, Document>,
+    profiles: &BTreeMap<String, Profile>,
+    (attested, documents): (&Attested, &BTreeMap<String, Document>),
     cancel: &AtomicBool,
     output: &Output,
 ) -> Result<Vec<Collected>, Stop> {
@@ -222,7 +260,11 @@ fn collect_all(
             let shared = &shared;
             let bar = &bar;
             async move {
-                let collected = collect_one(target, execution.environment, shared).await;
+                let own = Collecting {
+                    profile: profiles.get(&target.id).unwrap_or(shared.profile),
+                    ..*shared
+                };
+                let collected = collect_one(target, execution.environment, &own).await;
                 bar.inc(1);
                 (index, collected)
             }
@@ -283,6 +325,7 @@ fn judge(
     execution: &Execution<'_>,
     id: &str,
     collected: Vec<Collected>,
+    mut profiles: BTreeMap<String, Profile>,
     binary_sha256: Option<String>,
 ) -> Assessment {
     let targets: Vec<TargetRecord> = execution
@@ -291,9 +334,10 @@ fn judge(
         .iter()
         .zip(collected)
         .map(|(target, collected)| {
+            let profile = profiles.remove(&target.id);
             let findings = evaluate(Evaluating {
                 catalog: execution.catalog,
-                profile: execution.profile,
+                profile: profile.as_ref().unwrap_or(execution.profile),
                 facts: &collect::facts(collected.server.as_ref()),
                 failure: collected.failure.as_deref(),
                 evidence: &collected.evidence,
@@ -315,6 +359,7 @@ fn judge(
                 },
                 evidence: collected.evidence,
                 findings,
+                profile,
             }
         })
         .collect();
@@ -344,6 +389,8 @@ fn judge(
             tally,
         },
         targets,
+        profile: execution.profile.clone(),
+        waivers: None,
     }
 }
 
@@ -364,16 +411,18 @@ fn own_digest() -> Option<String> {
 fn contents(
     execution: &Execution<'_>,
     assessment: &mut Assessment,
+    waivers: BTreeMap<String, Vec<u8>>,
     attested: &Attested,
     documents: &BTreeMap<String, Document>,
 ) -> Result<Contents, Stop> {
     let mut contents = Contents::new();
     let rendered =
         report::render(assessment, execution.catalog, execution.templates).map_err(Stop::failed)?;
-    let files = record::files(assessment, execution.profile)
+    let files = record::files(assessment)
         .into_iter()
         .chain(execution.catalog.files.clone())
         .chain(attested.files.clone())
+        .chain(waivers)
         .chain(report_files(rendered));
     for (path, bytes) in files {
         contents.insert(&path, bytes).map_err(Stop::failed)?;

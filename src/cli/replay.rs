@@ -7,14 +7,18 @@ use serde_json::json;
 
 use super::arguments::{open_bundle, read_records};
 use super::output::Output;
+use super::waivers::Loaded;
 use super::{Exit, Stop};
 use crate::assessment::{Assessment, TargetRecord};
+use crate::bundle::IntactBundle;
 use crate::collect::{self, Deriving, Plan};
 use crate::control::Catalog;
-use crate::evaluate::{Evaluating, evaluate};
+use crate::evaluate::{Evaluating, evaluate, waive};
 use crate::evidence::Evidence;
+use crate::finding::Finding;
 use crate::profile::Profile;
 use crate::record;
+use crate::waiver::WaiverRecord;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -24,7 +28,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
     let bundle = open_bundle(&arguments.bundle)?;
-    let (catalog, assessment, profile) = read_records(&bundle)?;
+    let (catalog, mut assessment) = read_records(&bundle)?;
     catalog.compile().map_err(|problems| Stop {
         exit: Exit::Invalid,
         message: problems.to_string(),
@@ -41,12 +45,19 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
                 ));
             }
         }
-        let again = judge_again(target, &catalog, &profile);
-        findings += again.len();
+    }
+    let (targets, waivers) = judge_all_again(&bundle, &catalog, &mut assessment)?;
+    for target in &targets {
+        findings += target.findings.len();
         let path = record::findings_path(&target.summary.id);
-        if bundle.read(&path).ok() != Some(record::to_json(&again)) {
+        if bundle.read(&path).ok() != Some(record::to_json(&target.findings)) {
             differing.push(format!("{path}: the findings differ"));
         }
+    }
+    if let Some(waivers) = waivers
+        && bundle.read(record::WAIVERS).ok() != Some(record::to_json(&waivers))
+    {
+        differing.push(format!("{}: what became of the waivers differs", record::WAIVERS));
     }
     let json = json!({"identical": differing.is_empty(), "populations": populations, "findings": findings, "differing": differing});
     output.result(&json, || {
@@ -102,7 +113,26 @@ fn derive_again(
     }
 }
 
-fn judge_again(target: &TargetRecord, catalog: &Catalog, profile: &Profile) -> Vec<crate::finding::Finding> {
+/// Judges all targets, and lays the waivers beside their findings, from what the bundle holds alone.
+fn judge_all_again(
+    bundle: &IntactBundle,
+    catalog: &Catalog,
+    assessment: &mut Assessment,
+) -> Result<(Vec<TargetRecord>, Option<WaiverRecord>), Stop> {
+    let mut targets = std::mem::take(&mut assessment.targets);
+    for target in &mut targets {
+        target.findings = judge_again(target, catalog, assessment.profile_of(target));
+    }
+    let as_of = assessment.summary.as_of;
+    let waivers = Loaded::from_bundle(bundle, assessment.waivers.as_ref())?.map(|loaded| {
+        let sealer = &bundle.statement().predicate.signer.keyid;
+        let waivers = loaded.check(catalog, as_of, Some(sealer));
+        waive(&waivers, as_of, &mut targets)
+    });
+    Ok((targets, waivers))
+}
+
+fn judge_again(target: &TargetRecord, catalog: &Catalog, profile: &Profile) -> Vec<Finding> {
     let facts = collect::facts(target.summary.server.as_ref());
     let plan = Plan::new(catalog, profile, &facts);
     evaluate(Evaluating {

@@ -25,7 +25,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
     let bundle = open_bundle(&arguments.bundle)?;
-    let (catalog, assessment, _) = read_records(&bundle)?;
+    let (catalog, assessment) = read_records(&bundle)?;
     let templates = match &arguments.templates {
         None => Templates::embedded(),
         Some(folder) => Templates::from_folder(folder).map_err(Stop::usage)?,

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::{attestation, control, profile, record, sign, target, workspace};
+use crate::{attestation, control, profile, record, sign, target, waiver, workspace};
 
 /// Files that have a JSON Schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -23,6 +23,8 @@ pub(super) enum SchemaKind {
     Attestation,
     /// A certificate.
     Certificate,
+    /// A waiver.
+    Waiver,
     /// `pgdossier.yaml`
     Pgdossier,
     /// A trust policy.
@@ -36,6 +38,7 @@ pub(super) const IN_WORKSPACE: &[SchemaKind] = &[
     SchemaKind::Profile,
     SchemaKind::Attestation,
     SchemaKind::Certificate,
+    SchemaKind::Waiver,
     SchemaKind::TrustPolicy,
 ];
 
@@ -51,6 +54,7 @@ impl SchemaKind {
             Self::Inventory => schemars::schema_for!(target::RawInventory),
             Self::Attestation => schemars::schema_for!(attestation::Attestation),
             Self::Certificate => schemars::schema_for!(attestation::Certificate),
+            Self::Waiver => schemars::schema_for!(waiver::RawWaiver),
             Self::Pgdossier => schemars::schema_for!(workspace::RawWorkspace),
             Self::TrustPolicy => schemars::schema_for!(sign::TrustPolicy),
         };

@@ -30,11 +30,11 @@ pub(super) enum Verb {
         /// Until when it counts; two years when absent.
         #[arg(long, value_parser = parse_time)]
         valid_until: Option<DateTime<Utc>>,
-        /// The controls that it may sign attestations for: an id, or its beginning and `*`. All when neither this nor
+        /// The controls that it may sign attestations and waivers for: an id, or its beginning and `*`. All when neither this nor
         /// --section is given.
         #[arg(long = "control", value_name = "PATTERN")]
         controls: Vec<String>,
-        /// The sections whose controls it may sign attestations for, in the same way.
+        /// The sections whose controls it may sign attestations and waivers for, in the same way.
         #[arg(long = "section", value_name = "PATTERN")]
         sections: Vec<String>,
         /// A policy to which the key is added.

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Stop;
+use super::{Stop, profile};
 use crate::control::Catalog;
-use crate::profile::{self, Profile, ProfileError};
-use crate::workspace::{FILE, ProfileSource, Workspace, WorkspaceError};
+use crate::profile::{BASELINE, Profile};
+use crate::workspace::{FILE, ProfileSource, SCHEMAS, Workspace, WorkspaceError};
 
 /// Which workspace is used.
 #[derive(Debug, Clone, Default, Args)]
@@ -44,25 +44,24 @@ impl WorkspaceArguments {
     }
 }
 
+/// The line with which a file in a workspace's folder names its JSON Schema, where the workspace holds the schemas.
+pub(super) fn schema_line(folder: &Path, kind: &str) -> Option<String> {
+    let path = format!("../{SCHEMAS}/{kind}.schema.json");
+    let there = folder.join(&path).is_file();
+    there.then(|| format!("# yaml-language-server: $schema={path}\n"))
+}
+
 /// The profile given, the workspace's, or the one that applies where none is named.
 pub(super) fn load_profile(
     given: Option<&str>,
     workspace: Option<&Workspace>,
     catalog: &Catalog,
 ) -> Result<Profile, Stop> {
-    let named = |name: &str| match name {
-        profile::BASELINE => Profile::baseline(catalog),
-        name => Profile::named(name, catalog),
-    };
     let own = workspace.and_then(|workspace| workspace.profile.as_ref());
-    let loaded = match (given, own) {
-        (Some(name), _) => named(name),
-        (None, Some(ProfileSource::Name(name))) => named(name),
-        (None, Some(ProfileSource::File(path))) => Profile::load(path, catalog),
-        (None, None) => Profile::baseline(catalog),
-    };
-    loaded.map_err(|error| match error {
-        ProfileError::Unreadable { .. } => Stop::failed(error),
-        ProfileError::Unknown { .. } | ProfileError::Problems(_) => Stop::usage(error),
-    })
+    match (given, own) {
+        (Some(name), _) => profile::load(name, catalog),
+        (None, Some(ProfileSource::Name(name))) => profile::load(name, catalog),
+        (None, Some(ProfileSource::File(path))) => Profile::load(path, catalog).map_err(profile::stop),
+        (None, None) => profile::load(BASELINE, catalog),
+    }
 }

@@ -8,32 +8,15 @@ use std::path::{Path, PathBuf};
 use ring::digest;
 use tempfile::TempDir;
 
-use super::parse::{is_id, parse};
+use super::parse::parse;
 use crate::assessment::Attachment;
-use crate::attestation::{Attested, SIGNATURE_SUFFIX};
-use crate::file::{inside, leads_down, open_regular};
-use crate::yaml::{Place, Problem, Problems};
+use crate::attestation::Attested;
+use crate::file::leads_down;
+use crate::folder::{self, FolderError, inside, open_regular};
+use crate::signature::SignedKind;
 
-/// Larger than anything that people write by hand.
-const STATEMENT_LIMIT: u64 = 1 << 20;
 /// Larger than any report or log that belongs into a bundle.
 const DOCUMENT_LIMIT: u64 = 100 << 20;
-
-/// Why attestations could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum DocumentError {
-    /// A folder or file.
-    #[error("cannot read `{path}`: {source}; check that it exists and that you may read it")]
-    Unreadable {
-        /// The folder or file.
-        path: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Files are wrong.
-    #[error("{0}")]
-    Problems(Problems),
-}
 
 /// A document that was looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,41 +58,26 @@ impl AttestedFolder {
     }
 }
 
-/// Files by their path in a bundle.
-type Files = BTreeMap<String, Vec<u8>>;
-
 /// Everything attested in a folder, with the documents that it refers to.
 ///
 /// # Errors
-/// [`DocumentError::Unreadable`]; [`DocumentError::Problems`] with every problem of every file.
-pub fn read_folder(folder: &Path, keep: Keep) -> Result<AttestedFolder, DocumentError> {
-    let unreadable = |path: &Path| {
-        let path = path.display().to_string();
-        move |source| DocumentError::Unreadable { path, source }
-    };
-    let root = folder.canonicalize().map_err(unreadable(folder))?;
-    let (files, mut problems) = read_files(folder, &root)?;
-    let shown = |problem: Problem| Problem {
-        file: match problem.file.strip_prefix("attestations/") {
-            Some(name) => folder.join(name).display().to_string(),
-            None => problem.file,
-        },
-        ..problem
-    };
+/// [`FolderError::Unreadable`]; [`FolderError::Problems`] with every problem of every file.
+pub fn read_folder(folder: &Path, keep: Keep) -> Result<AttestedFolder, FolderError> {
+    let root = folder.canonicalize().map_err(FolderError::unreadable(folder))?;
+    let (files, mut problems) = folder::read(folder, SignedKind::Attestation)?;
     let attested = match parse(files) {
         Ok(attested) if problems.is_empty() => attested,
         parsed => {
             problems.extend(parsed.err().unwrap_or_default().0);
-            problems.sort();
-            let problems = problems.into_iter().map(shown).collect();
-            return Err(DocumentError::Problems(Problems(problems)));
+            let problems = folder::as_named(problems, folder, SignedKind::Attestation);
+            return Err(FolderError::Problems(problems));
         }
     };
     let names: BTreeSet<&str> = attested.documents().map(|one| one.file.as_str()).collect();
     let copies = (keep == Keep::Copies && !names.is_empty())
         .then(tempfile::tempdir)
         .transpose()
-        .map_err(unreadable(&std::env::temp_dir()))?;
+        .map_err(FolderError::unreadable(&std::env::temp_dir()))?;
     let into = copies.as_ref().map(TempDir::path);
     let documents = names
         .into_iter()
@@ -120,52 +88,6 @@ pub fn read_folder(folder: &Path, keep: Keep) -> Result<AttestedFolder, Document
         documents,
         copies,
     })
-}
-
-/// The statements and signatures of a folder: `attestations/…` to bytes, and what is wrong with the files as files.
-fn read_files(folder: &Path, root: &Path) -> Result<(Files, Vec<Problem>), DocumentError> {
-    let unreadable = |path: &Path| {
-        let path = path.display().to_string();
-        move |source| DocumentError::Unreadable { path, source }
-    };
-    let (mut files, mut problems) = (BTreeMap::new(), Vec::new());
-    for entry in std::fs::read_dir(folder).map_err(unreadable(folder))? {
-        let path = entry.map_err(unreadable(folder))?.path();
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let is_statement = name.ends_with(".yaml") || name.ends_with(".yml");
-        if !is_statement && !name.ends_with(SIGNATURE_SUFFIX) {
-            continue;
-        }
-        let file = format!("attestations/{name}");
-        let mut wrong =
-            |message: String, help: &str| problems.push(Place::default().problem(&file, message, help));
-        match inside(&path, root) {
-            Err(reason) => wrong(reason, "put the file itself into the folder"),
-            Ok(real) => match open_regular(&real) {
-                Err(error) if error.kind() == std::io::ErrorKind::Other => {
-                    wrong(error.to_string(), "put the file itself into the folder");
-                }
-                Err(error) => return Err(unreadable(&path)(error)),
-                Ok((opened, size)) if size <= STATEMENT_LIMIT => {
-                    let mut bytes = Vec::new();
-                    opened
-                        .take(STATEMENT_LIMIT + 1)
-                        .read_to_end(&mut bytes)
-                        .map_err(unreadable(&path))?;
-                    files.insert(file, bytes);
-                }
-                Ok((_, size)) => wrong(
-                    format!("it has {size} bytes, and no more than {STATEMENT_LIMIT} are read"),
-                    "keep long texts in a document and refer to it",
-                ),
-            },
-        }
-    }
-    Ok((files, problems))
 }
 
 /// Looks for a document inside the folder, and copies it where it is to be kept.
@@ -244,9 +166,4 @@ fn extension(name: &str) -> String {
         })
         .unwrap_or("bin")
         .to_lowercase()
-}
-
-/// Whether a name can be that of a statement; used before a file is written.
-pub fn is_statement_id(text: &str) -> bool {
-    is_id(text)
 }

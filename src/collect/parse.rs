@@ -8,7 +8,9 @@ use std::thread;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::attestation::{Attestation, Attested, Certificate, Draft, Person, SIGNATURE_SUFFIX, statement_of};
+use crate::attestation::{Attestation, Attested, Certificate, Draft, Person};
+use crate::folder::is_stem;
+use crate::signature::{SIGNATURE_SUFFIX, statement_of};
 use crate::yaml::{self, Place, Problem, Problems};
 
 /// Only enough of a file to know what it is.
@@ -37,7 +39,7 @@ pub fn parse(mut files: BTreeMap<String, Vec<u8>>) -> Result<Attested, Problems>
     let mut problems = Vec::new();
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for (file, id, parsed) in parse_all(&files) {
-        if !is_id(&id) {
+        if !is_stem(&id) {
             problems.push(Place::default().problem(
                 file,
                 format!("`{id}` cannot be an id"),
@@ -250,11 +252,4 @@ pub(super) fn file_of(attested: &Attested, id: &str) -> String {
     } else {
         format!("attestations/{id}.yaml")
     }
-}
-
-pub(super) fn is_id(text: &str) -> bool {
-    let plain = text
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
-    plain && !text.is_empty() && text.len() <= 100 && !text.starts_with('.') && !text.ends_with('.')
 }

@@ -3,10 +3,9 @@
 use super::AttestedFolder;
 use super::documents::Document;
 use super::parse::place;
-use crate::attestation::{
-    Attestation, Certificate, DocumentReference, Fault, Question, SIGNATURE_SUFFIX, Statement, statement_of,
-};
+use crate::attestation::{Attestation, Certificate, DocumentReference, Fault, Question, Statement};
 use crate::control::{Catalog, Control};
+use crate::signature::{SIGNATURE_SUFFIX, statement_of};
 use crate::yaml::{Place, Problem, Problems, distance};
 
 /// Every problem of the statements of a folder that can be seen without an assessment, by file and line.

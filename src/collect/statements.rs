@@ -8,11 +8,10 @@ use serde_json::{Value, json};
 use super::documents::Document;
 use super::{AttestedFolder, Deriving, Reading};
 use crate::assessment::Period;
-use crate::attestation::{
-    ATTESTOR, Day, DocumentReference, REVIEWER, SignatureState, Statement, Subject, Validity,
-};
+use crate::attestation::{Day, DocumentReference, Statement, Subject, Validity};
 use crate::control::Catalog;
 use crate::evidence::Row;
+use crate::signature::{ATTESTOR, REVIEWER, SignatureFact, SignatureState};
 
 /// The raw table: what the files say, with documents looked up, before time is considered.
 pub(super) const STATEMENTS: &str = "statements";
@@ -133,10 +132,7 @@ fn documents(id: &str, references: &[&DocumentReference], reading: &Reading<'_>)
         .collect()
 }
 
-fn signatures_of<'a>(
-    id: &str,
-    reading: &Reading<'a>,
-) -> impl Iterator<Item = &'a crate::attestation::SignatureFact> {
+fn signatures_of<'a>(id: &str, reading: &Reading<'a>) -> impl Iterator<Item = &'a SignatureFact> {
     reading.attested.signatures.get(id).into_iter().flatten()
 }
 

@@ -1,22 +1,31 @@
 //! What templates see: the assessment with everything worked out, so that templates stay simple.
 
+mod applicability;
 mod attention;
 mod evidence;
 mod guide;
 mod reference;
+mod score;
 mod statement;
+mod waiver;
 
 use serde::Serialize;
 
 pub(super) use reference::Reference;
 
+use self::applicability::ApplicabilityView;
 use self::attention::{Attention, Remedy, Unreached};
 use self::evidence::EvidenceView;
 use self::guide::ChapterView;
+use self::score::ScoreView;
 use self::statement::StatementView;
-use crate::assessment::{Assessment, TargetRecord, TargetSummary};
+use self::waiver::WaiverView;
+use crate::assessment::{Assessment, TargetRecord};
 use crate::control::Catalog;
 use crate::finding::{Status, Tally};
+
+/// Days before the end at which a statement or a waiver is shown as expiring.
+const SOON: i64 = 60;
 
 /// The whole report.
 #[derive(Serialize)]
@@ -42,12 +51,22 @@ pub(super) struct Model {
     only: Option<String>,
     headline: String,
     tally: TallyView,
+    score: ScoreView,
     targets: Vec<TargetView>,
     attention: Vec<Attention>,
     unseen: Vec<Attention>,
     unreached: Vec<Unreached>,
     remedies: Vec<Remedy>,
     expiring: Vec<StatementView>,
+    /// Waivers that somebody has to look at.
+    waivers_open: Vec<WaiverView>,
+    /// Whether the assessment was made with a folder of waivers.
+    waivers_given: bool,
+    waivers: Vec<WaiverView>,
+    /// Controls that people decided do not apply.
+    excluded: Vec<ApplicabilityView>,
+    /// All other controls.
+    applicability: Vec<ApplicabilityView>,
     chapters: Vec<ChapterView>,
     statements: Vec<StatementView>,
     evidence: Vec<EvidenceView>,
@@ -74,6 +93,9 @@ struct TargetView {
     failure: Option<String>,
     warnings: Vec<String>,
     tally: TallyView,
+    score: ScoreView,
+    /// Its profile's exclusions, parameters and severities differ from those of the others.
+    own_profile: bool,
 }
 
 /// A status as a word and as a shape.
@@ -131,6 +153,11 @@ impl Model {
             .iter()
             .fold(Tally::default(), |sum, target| sum.plus(target.summary.tally));
         let statements = statement::statements(&targets);
+        let waivers = waiver::waivers(assessment.waivers.as_ref(), &targets, only.is_none());
+        let waivers_given = assessment.waivers.is_some();
+        let (excluded, applicability) = applicability::statement(assessment, &targets, catalog)
+            .into_iter()
+            .partition(ApplicabilityView::is_decided);
         Self {
             root: if only.is_some() { "../../" } else { "../" },
             organisation: summary.organisation.clone(),
@@ -151,10 +178,8 @@ impl Model {
             only: only.map(str::to_owned),
             headline: headline(tally, targets.len()),
             tally: tally.into(),
-            targets: targets
-                .iter()
-                .map(|target| target_view(&target.summary))
-                .collect(),
+            score: ScoreView::of(&targets),
+            targets: targets.iter().map(|target| target_view(target)).collect(),
             attention: attention::attention(&targets, Status::NotSatisfied),
             unseen: attention::attention(&targets, Status::NotEvaluated),
             unreached: attention::unreached(&targets),
@@ -167,6 +192,15 @@ impl Model {
                 .filter(|statement| statement.needs_attention())
                 .cloned()
                 .collect(),
+            waivers_given,
+            waivers_open: waivers
+                .iter()
+                .filter(|waiver| waiver.needs_attention())
+                .cloned()
+                .collect(),
+            waivers,
+            excluded,
+            applicability,
             chapters: guide::chapters(&targets, catalog),
             statements,
             evidence: targets
@@ -202,7 +236,8 @@ fn headline(tally: Tally, servers: usize) -> String {
     }
 }
 
-fn target_view(target: &TargetSummary) -> TargetView {
+fn target_view(record: &TargetRecord) -> TargetView {
+    let target = &record.summary;
     let facts = target.server.as_ref().map_or_else(Vec::new, |server| {
         let identifier = server.system_identifier.clone();
         vec![
@@ -234,6 +269,8 @@ fn target_view(target: &TargetSummary) -> TargetView {
         failure: target.failure.clone(),
         warnings: target.warnings.clone(),
         tally: target.tally.into(),
+        score: ScoreView::of(&[record]),
+        own_profile: record.profile.is_some(),
     }
 }
 

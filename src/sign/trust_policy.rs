@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key_file::{read_small, write_public};
 use super::{PublicKey, SignError};
-use crate::attestation::{ATTESTOR, REVIEWER};
+use crate::signature::{APPROVER, REQUESTER, REVIEWER, SignedKind};
 
 /// The version of the policy format that this program reads and writes.
 pub const POLICY_VERSION: u32 = 1;
@@ -44,11 +44,11 @@ pub struct TrustedKey {
     pub owner: String,
     /// The roles it may sign in.
     pub roles: Vec<String>,
-    /// The controls that it may sign attestations for, as ids or with a `*` at the end; all when this and `sections`
+    /// The controls that it may sign attestations and waivers for, as ids or with a `*` at the end; all when this and `sections`
     /// are absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub controls: Option<Vec<String>>,
-    /// The sections whose controls it may sign attestations for, in the same way.
+    /// The sections whose controls it may sign attestations and waivers for, in the same way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sections: Option<Vec<String>>,
     /// From when its signatures are accepted.
@@ -81,8 +81,8 @@ pub enum Revocation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Requirement {
-    /// The kind of statement: `assessment`, or `attestation` for each file of attestations and certificates. A kind
-    /// that the verifier does not know is never met.
+    /// The kind of statement: `assessment`, `attestation` for each file of attestations and certificates, or `waiver`
+    /// for each waiver. A kind that the verifier does not know is never met.
     pub statement: String,
     /// The role the signature was made in.
     pub role: String,
@@ -116,7 +116,8 @@ pub struct SeriesPin {
 }
 
 impl TrustPolicy {
-    /// A policy that wants one assessment, or each attestation for the roles of those who attest and review, signed in `role` by `owner` with `key`, from `valid_from` to `valid_until`.
+    /// A policy that wants one assessment, or each file that people in this role sign, signed in `role` by `owner` with
+    /// `key`, from `valid_from` to `valid_until`.
     pub fn single(
         key: &PublicKey,
         owner: &str,
@@ -142,7 +143,12 @@ impl TrustPolicy {
                 statement: kind_signed_as(role).to_owned(),
                 role: role.to_owned(),
                 threshold: 1,
-                distinct_owner_from: Vec::new(),
+                distinct_owner_from: if role == APPROVER {
+                    // Who asked for a waiver does not approve it.
+                    vec![REQUESTER.to_owned()]
+                } else {
+                    Vec::new()
+                },
             }],
             timestamp: None,
             series: None,
@@ -181,8 +187,9 @@ impl TrustPolicy {
         for requirement in other.require {
             let known =
                 |one: &Requirement| one.statement == requirement.statement && one.role == requirement.role;
-            // A reviewer is welcome, and not demanded until the policy's owner says so.
-            if !self.require.iter().any(known) && requirement.role != REVIEWER {
+            // A reviewer is welcome, and not demanded until the policy's owner says so; so is who asks for a waiver.
+            let demanded = ![REVIEWER, REQUESTER].contains(&requirement.role.as_str());
+            if !self.require.iter().any(known) && demanded {
                 self.require.push(requirement);
             }
         }
@@ -304,11 +311,7 @@ impl TrustedKey {
 
 /// The kind of statement that somebody in a role signs.
 fn kind_signed_as(role: &str) -> &'static str {
-    if [ATTESTOR, REVIEWER].contains(&role) {
-        "attestation"
-    } else {
-        "assessment"
-    }
+    SignedKind::signed_as(role).map_or("assessment", SignedKind::word)
 }
 
 fn is_sha256(text: &str) -> bool {

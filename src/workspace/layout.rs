@@ -86,6 +86,9 @@ attestations: attestations
 # Accepted exceptions, each approved and with an end.
 waivers: waivers
 
+# A trust policy that says how many approvers have to sign a waiver, and whose signatures count.
+# waiver_policy: waiver-policy.json
+
 # Whose signatures of attestations count. An auditor verifies with a policy of their own.
 trust: trust-policy.json
 
@@ -218,4 +221,9 @@ const WAIVERS: &str = "# Accepted exceptions
 
 One file for each exception that somebody accepts for a time: which control and rows, why, what is done instead, who
 asked, who approved (somebody else), until when. A waiver never changes a status: reports show both.
+
+- `pgdossier waiver new CONTROL` asks for everything.
+- `pgdossier waiver check` tells all that is wrong with the files.
+- `pgdossier waiver sign FILE --key KEY` signs one, with the key of whoever approved it.
+- `pgdossier waiver status` tells which count, expire, have expired or lack a signature.
 ";

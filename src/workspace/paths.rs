@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::Spanned;
 
-use crate::file::{self, leads_down};
+use crate::file::leads_down;
+use crate::folder;
 use crate::yaml::{Place, Problem, Problems};
 
 /// What has to be at a path.
@@ -93,9 +94,9 @@ impl<'a> Paths<'a> {
         }
         let path = self.folder.join(relative);
         let result = match wanted {
-            Wanted::Anything => file::inside(nearest(&path, self.folder), self.root).map(|_| ()),
+            Wanted::Anything => folder::inside(nearest(&path, self.folder), self.root).map(|_| ()),
             Wanted::File | Wanted::Folder => {
-                file::inside(&path, self.root).and_then(|real| match (wanted, real.is_dir()) {
+                folder::inside(&path, self.root).and_then(|real| match (wanted, real.is_dir()) {
                     (Wanted::File, true) => Err("it is a folder, and has to be a file".to_owned()),
                     (Wanted::Folder, false) => Err("it is no folder".to_owned()),
                     _ => Ok(()),

@@ -133,21 +133,13 @@ fn from_violation(
                 problems.push(place.problem(file, format!("{name} is `{found}`"), help));
                 return;
             }
-            // The branch that fails deepest is the one that was meant.
-            let deepest = context
-                .iter()
-                .max_by_key(|branch| branch.iter().map(|e| e.instance_path().as_str().len()).max());
-            match deepest {
-                Some(branch)
-                    if branch.iter().any(|inner| {
-                        inner.instance_path().as_str().len() > violation.instance_path().as_str().len()
-                    }) =>
-                {
+            match meant(context, violation) {
+                Some(branch) => {
                     for inner in branch {
                         from_violation(file, schema, tree, inner, problems);
                     }
                 }
-                _ => problems.push(place.problem(
+                None => problems.push(place.problem(
                     file,
                     format!(
                         "{name} is {}, which is not one of the forms it may have",
@@ -175,6 +167,33 @@ fn wanted(violation: &ValidationError<'_>) -> String {
         .filter(|one| *one != "null")
         .collect::<Vec<_>>()
         .join(" or ")
+}
+
+/// The branch of a choice that was meant: the one that fails deepest, or the only one that takes this type of value.
+fn meant<'a, 'v>(
+    context: &'a [Vec<ValidationError<'v>>],
+    violation: &ValidationError<'_>,
+) -> Option<&'a Vec<ValidationError<'v>>> {
+    let own = violation.instance_path().as_str().len();
+    let depth = |branch: &&Vec<ValidationError<'_>>| {
+        branch
+            .iter()
+            .map(|inner| inner.instance_path().as_str().len())
+            .max()
+    };
+    let deepest = context.iter().max_by_key(depth);
+    if let Some(branch) = deepest.filter(|branch| depth(branch) > Some(own)) {
+        return Some(branch);
+    }
+    let other_type = |inner: &ValidationError<'_>| {
+        matches!(inner.kind(), ValidationErrorKind::Type { .. })
+            && inner.instance_path().as_str().len() == own
+    };
+    let mut fitting = context.iter().filter(|branch| !branch.iter().any(other_type));
+    match (fitting.next(), fitting.next()) {
+        (Some(branch), None) => Some(branch),
+        _ => None,
+    }
 }
 
 fn plain(value: &Value) -> String {

@@ -1,5 +1,7 @@
 //! Assessments made in code: an ordinary one with every kind of finding, and the same with hostile text everywhere.
 
+mod waivers;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -75,7 +77,13 @@ fn make(texts: Texts) -> (Assessment, Catalog) {
             .fold(Tally::default(), |sum, target| sum.plus(target.summary.tally)),
         targets: targets.iter().map(|target| target.summary.clone()).collect(),
     };
-    (Assessment { summary, targets }, catalog(texts))
+    let assessment = Assessment {
+        summary,
+        targets,
+        profile: waivers::profile(texts),
+        waivers: Some(waivers::record(texts)),
+    };
+    (assessment, catalog(texts))
 }
 
 fn as_of() -> DateTime<Utc> {
@@ -185,6 +193,7 @@ fn finding(texts: Texts, control: &str, status: Status, reason: &str) -> Finding
         population: 0,
         examined: 0,
         exceptions: Vec::new(),
+        waived: Vec::new(),
         missing: Vec::new(),
         parameters: [("minimum".to_owned(), json!(texts.of("1.2")))]
             .into_iter()
@@ -225,7 +234,9 @@ fn reached(texts: Texts) -> TargetRecord {
     );
     scram.evidence = Some("password-verifiers".to_owned());
     scram.missing = vec![texts.of("GRANT SELECT ON pg_catalog.pg_authid TO auditor;")];
+    trust.waived = waivers::of_lines(&[2, 60]);
     let room = Finding {
+        waived: waivers::of_lines(&[1]),
         exceptions: vec![Exception {
             line: 1,
             text: texts.of("room-2026: expired on 2026-10-31"),
@@ -287,6 +298,7 @@ fn reached(texts: Texts) -> TargetRecord {
         },
         evidence,
         findings,
+        profile: None,
     }
 }
 
@@ -316,6 +328,7 @@ fn unreached(texts: Texts) -> TargetRecord {
         },
         evidence: BTreeMap::new(),
         findings,
+        profile: None,
     }
 }
 

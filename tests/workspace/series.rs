@@ -158,16 +158,50 @@ fn flags_override_the_workspace_and_another_folder_can_be_named() {
     );
 }
 
+const WAIVER: &str = "control: hba-no-trust
+reason: A throwaway server.
+requested_by: { name: Ann }
+approved_by: { name: Ben }
+risk: { before: high, after: low }
+approved_at: 2026-11-01
+expires_at: 2027-01-31
+";
+
 #[test]
-fn waivers_are_never_left_out_in_silence() {
-    let laid = Laid::new(NOWHERE, &[]);
-    assert_eq!(laid.assess_at(AUTUMN).code(), 4);
+fn the_workspaces_waivers_are_laid_beside_the_findings_and_change_no_status() {
+    let cluster = server(&[]);
+    let laid = Laid::new(&cluster.tcp_conninfo("postgres"), &[]);
+    std::fs::write(laid.path("waivers/x.yaml"), WAIVER).unwrap();
+    let assessed = laid.assess_at(AUTUMN);
+    assert_eq!(assessed.code(), 3, "{}", assessed.stderr());
+    let finding = assessed.finding("hba-no-trust");
+    assert_eq!(finding["status"], "not-satisfied");
+    assert_eq!(finding["waived"][0]["by"], "waivers/x.yaml:1", "{finding}");
+    // A wrong one stops the run, wherever it was found.
     std::fs::write(laid.path("waivers/x.yaml"), "control: hba-no-trust\n").unwrap();
     let refused = laid.assess_at(WINTER);
     assert_eq!(refused.code(), 2);
     assert!(
-        refused.stderr().contains("waivers/x.yaml"),
+        refused.stderr().contains("waivers/x.yaml:1:1"),
         "{}",
         refused.stderr()
+    );
+    // A policy of the workspace that is none for waivers is told, rather than left aside.
+    std::fs::write(laid.path("waivers/x.yaml"), WAIVER).unwrap();
+    laid.replace(
+        "pgdossier.yaml",
+        "# waiver_policy: waiver-policy.json",
+        "waiver_policy: trust-policy.json",
+    );
+    let refused = laid.assess_at(WINTER);
+    assert_eq!(refused.code(), 2);
+    assert!(refused.stderr().contains("approver"), "{}", refused.stderr());
+    // The profile that is in force here.
+    let shown = laid.run(&["profile", "show"]);
+    assert_eq!(code(&shown), 0, "{}", text(&shown.stderr));
+    assert!(
+        text(&shown.stdout).contains("profile Acme"),
+        "{}",
+        text(&shown.stdout)
     );
 }

@@ -10,6 +10,7 @@ use crate::bundle::{PreviousError, newest_of_series};
 use crate::cli::Stop;
 use crate::cli::arguments::{KeyArguments, clock};
 use crate::cli::output::Output;
+use crate::cli::waivers::RuleArguments;
 use crate::sign::TrustPolicy;
 use crate::workspace::Workspace;
 
@@ -25,6 +26,8 @@ pub(super) struct Settings {
     pub(super) as_of: DateTime<Utc>,
     pub(super) attestations: Option<PathBuf>,
     pub(super) attestor_policy: Option<TrustPolicy>,
+    pub(super) waivers: Option<PathBuf>,
+    pub(super) waiver_rules: RuleArguments,
     pub(super) key: KeyArguments,
     pub(super) role: String,
     pub(super) out: PathBuf,
@@ -52,7 +55,7 @@ impl Settings {
         };
         let attestations = arguments.attestations.clone();
         let attestations = attestations.or(workspace.and_then(|workspace| workspace.attestations.clone()));
-        refuse_waivers_that_would_be_dropped(workspace)?;
+        let (waivers, waiver_rules) = waivers(arguments, workspace)?;
         let out = arguments.out.clone();
         let out = out.or(workspace.map(|workspace| workspace.out.clone()));
         let out = out.unwrap_or_else(|| PathBuf::from(OUT));
@@ -68,6 +71,8 @@ impl Settings {
             period,
             as_of,
             attestations,
+            waivers,
+            waiver_rules,
             out,
         })
     }
@@ -127,22 +132,22 @@ fn previous(
     Ok(newest)
 }
 
-/// WAIVERS: the one place where a workspace's folder of waivers joins an assessment. Until `assess` takes waivers, files
-/// in it are refused, since leaving them out in silence would be a surprise.
-fn refuse_waivers_that_would_be_dropped(workspace: Option<&Workspace>) -> Result<(), Stop> {
-    let Some(folder) = workspace.and_then(|workspace| workspace.waivers.as_deref()) else {
-        return Ok(());
-    };
-    let entries = std::fs::read_dir(folder)
-        .map_err(|error| Stop::failed(format!("cannot read `{}`: {error}", folder.display())))?;
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".yaml") || name.ends_with(".yml") {
-            return Err(Stop::usage(format!(
-                "`{}` is a waiver, and waivers are not read yet; move it away",
-                entry.path().display()
-            )));
-        }
+/// The folder of waivers, and what they are held to.
+fn waivers(
+    arguments: &Arguments,
+    workspace: Option<&Workspace>,
+) -> Result<(Option<PathBuf>, RuleArguments), Stop> {
+    let folder = arguments.waivers.clone();
+    let folder = folder.or(workspace.and_then(|workspace| workspace.waivers.clone()));
+    let mut rules = arguments.waiver_rules.clone();
+    let needs = [
+        ("--waiver-policy", rules.waiver_policy.is_some()),
+        ("--accept-waived", arguments.accept_waived),
+    ];
+    if let Some((flag, _)) = needs.iter().find(|(_, given)| *given && folder.is_none()) {
+        return Err(Stop::usage(format!("{flag} needs --waivers")));
     }
-    Ok(())
+    let policy = workspace.and_then(|workspace| workspace.waiver_policy.clone());
+    rules.waiver_policy = rules.waiver_policy.or(policy.filter(|_| folder.is_some()));
+    Ok((folder, rules))
 }

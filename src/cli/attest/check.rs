@@ -7,12 +7,13 @@ use clap::Args;
 use serde_json::json;
 
 use crate::attestation::Attested;
-use crate::cli::arguments::CatalogArguments;
+use crate::cli::arguments::{CatalogArguments, place};
 use crate::cli::output::Output;
 use crate::cli::workspace::WorkspaceArguments;
 use crate::cli::{Exit, Stop};
-use crate::collect::{self, DocumentError, Keep};
+use crate::collect::{self, Keep};
 use crate::control::Catalog;
+use crate::folder::FolderError;
 use crate::yaml::Problem;
 
 #[derive(Debug, Args)]
@@ -67,20 +68,6 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     })
 }
 
-/// The folder of a path, and the file in it that is meant, if it is one.
-pub(super) fn place(path: &Path) -> Result<(PathBuf, Option<&Path>), Stop> {
-    let metadata = std::fs::metadata(path)
-        .map_err(|error| Stop::failed(format!("cannot read `{}`: {error}", path.display())))?;
-    if metadata.is_dir() {
-        return Ok((path.to_owned(), None));
-    }
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    match folder {
-        Some(folder) => Ok((folder.to_owned(), Some(path))),
-        None => Ok((PathBuf::new(), Some(path))),
-    }
-}
-
 fn problems_of(folder: &Path, catalog: &Catalog) -> Result<(Attested, Vec<Problem>), Stop> {
     let here = if folder.as_os_str().is_empty() {
         Path::new(".")
@@ -88,7 +75,7 @@ fn problems_of(folder: &Path, catalog: &Catalog) -> Result<(Attested, Vec<Proble
         folder
     };
     match collect::read_attestations(here, Keep::Digests) {
-        Err(DocumentError::Problems(problems)) => Ok((Attested::default(), shown(problems.0, here, folder))),
+        Err(FolderError::Problems(problems)) => Ok((Attested::default(), shown(problems.0, here, folder))),
         Err(error) => Err(Stop::failed(error)),
         Ok(read) => {
             let found = collect::check_statements(&read, catalog).0;

@@ -1,51 +1,9 @@
 //! The fields of an attestation and of a certificate as they are asked for and written, each with its comment.
 
 use crate::attestation::{Question, QuestionKind, yes_or_no};
+use crate::cli::form::Form::{File, List, Text, Word};
+use crate::cli::form::{Field, field, list, word};
 use crate::yaml::quoted;
-
-/// How a value is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// As text.
-    Text,
-    /// As a word or a day.
-    Word,
-    /// Several texts, separated by commas.
-    List,
-    /// As the name of a file.
-    File,
-}
-
-/// One field.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Field {
-    /// Its name; what lies in a mapping has a dot.
-    pub(super) name: &'static str,
-    /// What it is.
-    pub(super) comment: &'static str,
-    pub(super) form: Form,
-    pub(super) required: bool,
-    /// What it might be.
-    pub(super) example: &'static str,
-}
-
-const fn field(
-    name: &'static str,
-    form: Form,
-    required: bool,
-    example: &'static str,
-    comment: &'static str,
-) -> Field {
-    Field {
-        name,
-        comment,
-        form,
-        required,
-        example,
-    }
-}
-
-use Form::{File, List, Text, Word};
 
 /// The fields of an attestation, but its controls, answers and documents.
 pub(super) const ATTESTATION: &[Field] = &[
@@ -308,32 +266,6 @@ pub(super) const CERTIFICATE: &[Field] = &[
         "The earlier certificate that it replaces: its file's name without .yaml.",
     ),
 ];
-
-/// A word as it is, where YAML takes it for nothing else.
-fn word(text: &str) -> String {
-    let plain = !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-:+.".contains(c));
-    if plain { text.to_owned() } else { quoted(text) }
-}
-
-fn list(text: &str) -> String {
-    let items: Vec<String> = text.split(',').map(|item| quoted(item.trim())).collect();
-    format!("[{}]", items.join(", "))
-}
-
-impl Form {
-    /// A value in YAML.
-    pub(super) fn write(self, value: &str) -> String {
-        match self {
-            Self::Text => quoted(value),
-            Self::Word => word(value),
-            Self::List => list(value),
-            Self::File => format!("{{ file: {}, description: bridge letter }}", quoted(value)),
-        }
-    }
-}
 
 /// An answer in YAML, as somebody gave it in words.
 pub(super) fn write_answer(question: &Question, answer: &str) -> String {

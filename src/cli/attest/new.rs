@@ -9,16 +9,18 @@ use clap::Args;
 use serde_json::json;
 
 use super::fields::hint;
-use super::sheet::{Pair, Sheet, kind_for, schema_beside};
+use super::sheet::{Sheet, kind_for};
 use crate::attestation::{Day, Frequency};
 use crate::cli::arguments::{CatalogArguments, clock, parse_time};
 use crate::cli::attested::{Existing, put_file};
+use crate::cli::form::{self, Pair, pair};
 use crate::cli::output::Output;
-use crate::cli::workspace::WorkspaceArguments;
+use crate::cli::workspace::{WorkspaceArguments, schema_line};
 use crate::cli::{Exit, Stop};
 use crate::collect;
 use crate::control::Catalog;
 use crate::evidence::sha256_hex;
+use crate::folder::is_stem;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
@@ -58,18 +60,11 @@ pub(in crate::cli) struct Arguments {
     catalog: CatalogArguments,
 }
 
-fn pair(text: &str) -> Result<Pair, String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err(format!("`{text}` is not written as name=value")),
-    }
-}
-
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
     let catalog = arguments.catalog.load()?;
     let id = arguments.id.as_ref().or(arguments.answering.first());
     let id = id.map(String::as_str).unwrap_or_default();
-    if !collect::is_statement_id(id) {
+    if !is_stem(id) {
         let message = format!(
             "`{id}` cannot be the name of a file; use letters, digits, hyphens, dots and underscores"
         );
@@ -120,7 +115,7 @@ fn sheet<'a>(arguments: &Arguments, folder: &Path, catalog: &'a Catalog) -> Resu
     let sheet = Sheet {
         kind,
         draft: arguments.draft,
-        schema: schema_beside(folder, kind),
+        schema: schema_line(folder, kind),
         controls,
         fields: arguments.fields.iter().cloned().collect(),
         answers: arguments.answers.iter().cloned().collect(),
@@ -156,12 +151,7 @@ fn refuse_existing(path: &Path, sheet: &Sheet<'_>) -> Result<Existing, Stop> {
 
 impl Sheet<'_> {
     fn refuse_unknown(&self) -> Result<(), Stop> {
-        let names: Vec<&str> = self.known().iter().map(|field| field.name).collect();
-        if let Some(unknown) = self.fields.keys().find(|name| !names.contains(&name.as_str())) {
-            let message = format!(
-                "--set: there is no field `{unknown}`; the fields are {}",
-                names.join(", ")
-            );
+        if let Some(message) = form::unknown(self.known(), &self.fields) {
             return Err(Stop::usage(message));
         }
         let asked: Vec<&str> = self.questions().map(|question| question.id.as_str()).collect();
@@ -201,21 +191,14 @@ impl Sheet<'_> {
 
     /// Asks for what is mandatory and absent.
     fn ask(&mut self, input: &mut impl BufRead, out: &mut impl Write) -> std::io::Result<()> {
-        for field in self.known().iter().filter(|field| field.required) {
-            if !self.fields.contains_key(field.name) {
-                let question = format!("{} ({}, such as {})", field.comment, field.name, field.example);
-                if let Some(given) = ask_one(&question, input, out)? {
-                    self.fields.insert(field.name.to_owned(), given);
-                }
-            }
-        }
+        form::ask(self.known(), &mut self.fields, input, out)?;
         if self.fields.get("answer").map(String::as_str) != Some("satisfied") {
             return Ok(());
         }
         for question in self.questions().filter(|question| question.required) {
             if !self.answers.contains_key(&question.id) {
                 let text = format!("{} ({}, {})", question.ask, question.id, hint(question.kind));
-                if let Some(given) = ask_one(&text, input, out)? {
+                if let Some(given) = form::ask_one(&text, input, out)? {
                     self.answers.insert(question.id.clone(), given);
                 }
             }
@@ -224,11 +207,7 @@ impl Sheet<'_> {
     }
 
     fn refuse_missing(&self) -> Result<(), Stop> {
-        let fields = self.known().iter().filter(|field| field.required);
-        let mut lines: Vec<String> = fields
-            .filter(|field| !self.fields.contains_key(field.name))
-            .map(|field| format!("  --set {}=…    {}", field.name, field.comment))
-            .collect();
+        let mut lines = form::missing(self.known(), &self.fields);
         if self.fields.get("answer").map(String::as_str) == Some("satisfied") {
             let questions = self.questions().filter(|question| question.required);
             let open = questions.filter(|question| !self.answers.contains_key(&question.id));
@@ -248,26 +227,6 @@ impl Sheet<'_> {
 
 fn frequency(word: &str) -> Option<Frequency> {
     serde_json::from_value(json!(word)).ok()
-}
-
-/// One answer from the terminal; nothing when it is at its end.
-fn ask_one(
-    question: &str,
-    input: &mut impl BufRead,
-    out: &mut impl Write,
-) -> std::io::Result<Option<String>> {
-    loop {
-        write!(out, "{}\n> ", crate::escape::terminal(question))?;
-        out.flush()?;
-        let mut line = String::new();
-        if input.read_line(&mut line)? == 0 {
-            return Ok(None);
-        }
-        let line = line.trim();
-        if !line.is_empty() {
-            return Ok(Some(line.to_owned()));
-        }
-    }
 }
 
 /// The documents with their digests.

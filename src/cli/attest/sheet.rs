@@ -1,16 +1,13 @@
 //! What the file of a statement will say, and the file with its comments.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use super::fields::{ATTESTATION, CERTIFICATE, Field, write_answer};
+use super::fields::{ATTESTATION, CERTIFICATE, write_answer};
 use crate::attestation::Question;
 use crate::cli::Stop;
+use crate::cli::form::{self, Field, Pair};
 use crate::control::Control;
 use crate::yaml::quoted;
-
-/// A name and a value.
-pub(super) type Pair = (String, String);
 
 /// What the file of a statement will say.
 #[derive(Default)]
@@ -19,7 +16,7 @@ pub(super) struct Sheet<'a> {
     pub(super) kind: &'static str,
     /// Whether it is to be filled in by hand, and counts for nothing until then.
     pub(super) draft: bool,
-    /// The JSON Schema as the file names it, for editors.
+    /// The line that names the file's JSON Schema, for editors.
     pub(super) schema: Option<String>,
     pub(super) controls: Vec<&'a Control>,
     pub(super) fields: BTreeMap<String, String>,
@@ -51,12 +48,6 @@ pub(super) fn kind_for(controls: &[&Control]) -> Result<&'static str, Stop> {
     }
 }
 
-/// How a file in a folder of statements names its schema, where a workspace holds the schemas.
-pub(super) fn schema_beside(folder: &Path, kind: &str) -> Option<String> {
-    let path = format!("../{}/{kind}.schema.json", crate::workspace::SCHEMAS);
-    folder.join(&path).is_file().then_some(path)
-}
-
 impl<'a> Sheet<'a> {
     /// The draft for a control, with nothing filled in.
     pub(super) fn draft(control: &'a Control, schema: Option<String>) -> Result<Self, Stop> {
@@ -85,15 +76,12 @@ impl<'a> Sheet<'a> {
 
     /// The file.
     pub(super) fn write(&self) -> String {
-        let mut text = String::new();
-        if let Some(schema) = &self.schema {
-            text.push_str(&format!("# yaml-language-server: $schema={schema}\n"));
-        }
+        let mut text = self.schema.clone().unwrap_or_default();
         text.push_str(&self.write_head());
-        let mut group = "";
-        for field in self.known() {
-            text.push_str(&self.write_field(field, &mut group));
-        }
+        text.push_str(&match self.draft {
+            true => form::write_draft(self.known()),
+            false => form::write(self.known(), &self.fields),
+        });
         if self.kind == "attestation" {
             text.push_str(&self.write_answers());
         } else {
@@ -127,40 +115,6 @@ impl<'a> Sheet<'a> {
             "# The controls that it answers.\ncontrols: [{}]\n",
             ids.join(", ")
         ));
-        text
-    }
-
-    fn write_field(&self, field: &Field, group: &mut &'static str) -> String {
-        let given = self.fields.get(field.name);
-        let (head, name) = field.name.split_once('.').unwrap_or(("", field.name));
-        let mut text = String::new();
-        let group_given = self
-            .fields
-            .keys()
-            .any(|name| name.starts_with(&format!("{head}.")));
-        let opens = !head.is_empty() && *group != head;
-        if opens {
-            text.push_str(if group_given { "" } else { "# " });
-            text.push_str(&format!("{head}:\n"));
-        }
-        *group = head;
-        let indent = if head.is_empty() { "" } else { "  " };
-        let mandatory = if self.draft && field.required {
-            " Mandatory."
-        } else {
-            ""
-        };
-        match given {
-            Some(value) => text.push_str(&format!(
-                "{indent}# {}\n{indent}{name}: {}\n",
-                field.comment,
-                field.form.write(value)
-            )),
-            None => text.push_str(&format!(
-                "{indent}# {}{mandatory}\n# {indent}{name}: {}\n",
-                field.comment, field.example
-            )),
-        }
         text
     }
 

@@ -7,9 +7,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::check::place;
-use crate::attestation::{ATTESTOR, REVIEWER, SignatureFact, SignatureState, signature_file};
-use crate::cli::arguments::{CatalogArguments, KeyArguments, clock, parse_time};
+use crate::cli::arguments::{CatalogArguments, KeyArguments, clock, file_at, parse_time, place};
 use crate::cli::attested::{Existing, judge_signatures, put_file, read_statements, statement_file};
 use crate::cli::output::Output;
 use crate::cli::workspace::WorkspaceArguments;
@@ -17,6 +15,7 @@ use crate::cli::{Exit, Stop};
 use crate::collect::{AttestedFolder, Document, Keep};
 use crate::control::Catalog;
 use crate::sign::{Signer as _, TrustPolicy, sign_statement};
+use crate::signature::{ATTESTOR, REVIEWER, SignatureFact, SignatureState, SignedKind, signature_file};
 use crate::workspace::Workspace;
 
 /// What somebody signs as.
@@ -41,7 +40,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
-    let (folder, id) = statement_at(&arguments.file)?;
+    let (folder, id) = file_at(&arguments.file)?;
     let mut read = read_statements(&folder, Keep::Digests)?;
     if read.attested.drafts.contains_key(&id) {
         return Err(Stop::usage(format!(
@@ -70,7 +69,8 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             "this key has signed `{name}` as the {other} already; have somebody else sign as the {role}"
         )));
     }
-    let bytes = sign_statement(&key, (&name, &digest), &documents, role).map_err(Stop::failed)?;
+    let bytes = sign_statement(&key, SignedKind::Attestation, (&name, &digest), &documents, role)
+        .map_err(Stop::failed)?;
     let path = folder.join(signature_file(&id, role, key.public_key().short_keyid()));
     put_file(&path, &bytes, Existing::Replaced)?;
     output.note(&format!(
@@ -81,26 +81,6 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     let json = json!({"signature": path, "keyid": own, "role": role, "statement_sha256": digest, "documents": documents});
     output.result(&json, || path.display().to_string());
     Ok(Exit::Good)
-}
-
-/// The folder and the id of a statement's file.
-fn statement_at(file: &Path) -> Result<(PathBuf, String), Stop> {
-    let (folder, only) = place(file)?;
-    let id = only
-        .and_then(Path::file_stem)
-        .map(|stem| stem.to_string_lossy().into_owned());
-    let folder = if folder.as_os_str().is_empty() {
-        PathBuf::from(".")
-    } else {
-        folder
-    };
-    match id {
-        Some(id) => Ok((folder, id)),
-        None => Err(Stop::usage(format!(
-            "`{}` is a folder; name one file",
-            file.display()
-        ))),
-    }
 }
 
 /// Digests of a statement's documents. One that cannot be read is nothing that anybody can vouch for.

@@ -114,6 +114,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             as_of,
             within: i64::from(arguments.within),
         };
+        let profile = profile.for_tags(subject.tags).map_err(Stop::usage)?;
         for control in catalog.controls.iter().filter(|control| profile.judges(control)) {
             lines.extend(lines_of(control, &asked, &folder, &catalog));
         }

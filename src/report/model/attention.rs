@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::finding_anchor;
 use crate::assessment::TargetRecord;
 use crate::escape::markdown_block;
-use crate::finding::{Finding, Status};
+use crate::finding::{Exception, Finding, Status};
 
 /// A finding that somebody has to look at.
 #[derive(Serialize)]
@@ -18,6 +18,8 @@ pub(super) struct Attention {
     control: String,
     target: String,
     count: usize,
+    /// How many of them are waived, in words; empty when none is.
+    waived: String,
     text: String,
 }
 
@@ -62,12 +64,20 @@ pub(super) fn attention(targets: &[&TargetRecord], status: Status) -> Vec<Attent
             control: finding.control.clone(),
             target: target.to_owned(),
             count: finding.exceptions.len(),
-            text: match finding.exceptions.first() {
+            waived: super::guide::waived(finding).unwrap_or_default(),
+            text: match first(finding) {
                 Some(exception) => exception.text.clone(),
                 None => finding.reason.clone(),
             },
         })
         .collect()
+}
+
+/// The first exception, of those that nobody answers for if there are such.
+fn first(finding: &Finding) -> Option<&Exception> {
+    let open = |exception: &&Exception| finding.waiver_of(exception.line).is_none();
+    let mut exceptions = finding.exceptions.iter();
+    exceptions.find(open).or_else(|| finding.exceptions.first())
 }
 
 pub(super) fn unreached(targets: &[&TargetRecord]) -> Vec<Unreached> {

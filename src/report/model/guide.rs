@@ -8,7 +8,7 @@ use super::{StatusView, count, evidence, finding_anchor, slug, value_text};
 use crate::assessment::TargetRecord;
 use crate::control::{Catalog, Control, Section};
 use crate::escape::markdown_block;
-use crate::finding::{Finding, Status};
+use crate::finding::{Exception, Finding, Status};
 use crate::record;
 
 /// Exceptions that a page lists for one finding; the evidence has them all.
@@ -69,8 +69,14 @@ struct FindingView {
     reason: String,
     /// How much was seen: never a number where nothing was.
     seen: String,
+    /// Whether it rests on what people or third parties state.
+    attested: bool,
+    /// How much of it is waived, in words.
+    waived: Option<String>,
     exceptions: Vec<ExceptionView>,
     more: usize,
+    /// How many of those are waived.
+    more_waived: usize,
     missing: Vec<String>,
     /// What is missing, as a block of Markdown.
     missing_block: String,
@@ -85,6 +91,8 @@ struct FindingView {
 struct ExceptionView {
     line: usize,
     text: String,
+    /// The waiver: its file and line, and where the page has it.
+    waived_by: Option<(String, String)>,
 }
 
 /// The guide with what was found. A section that no control answers stays, so that it is seen.
@@ -193,19 +201,30 @@ fn finding_view(target: &TargetRecord, finding: &Finding) -> FindingView {
         .evidence
         .as_ref()
         .filter(|name| target.evidence.contains_key(*name));
+    // What nobody answers for comes first.
+    let mut exceptions: Vec<&Exception> = finding.exceptions.iter().collect();
+    exceptions.sort_by_key(|exception| finding.waiver_of(exception.line).is_some());
+    let beyond = exceptions.iter().skip(SHOWN);
     FindingView {
+        attested: super::score::is_attested(target, finding.evidence.as_deref()),
+        waived: waived(finding),
+        more_waived: beyond
+            .filter(|exception| finding.waiver_of(exception.line).is_some())
+            .count(),
         anchor: finding_anchor(id, &finding.control),
         target: id.clone(),
         status: finding.status.into(),
         reason: finding.reason.clone(),
         seen: seen(finding),
-        exceptions: finding
-            .exceptions
-            .iter()
+        exceptions: exceptions
+            .into_iter()
             .take(SHOWN)
             .map(|exception| ExceptionView {
                 line: exception.line,
                 text: exception.text.clone(),
+                waived_by: finding
+                    .waiver_of(exception.line)
+                    .map(|place| (place.to_owned(), super::waiver::anchor(place))),
             })
             .collect(),
         more: finding.exceptions.len().saturating_sub(SHOWN),
@@ -224,6 +243,21 @@ fn finding_view(target: &TargetRecord, finding: &Finding) -> FindingView {
         evidence: evidence.cloned(),
         evidence_anchor: evidence.map(|evidence| evidence::anchor(id, evidence)),
         evidence_file: evidence.map(|evidence| record::evidence_path(id, evidence)),
+    }
+}
+
+/// How much of a finding is waived, in words.
+pub(super) fn waived(finding: &Finding) -> Option<String> {
+    let exceptions = finding.exceptions.len();
+    let waived = exceptions - finding.remaining();
+    match (waived, exceptions) {
+        (0, 0) => {
+            let whole = finding.waived.first()?;
+            Some(format!("waived by {}", whole.by))
+        }
+        (0, _) => None,
+        (all, exceptions) if all == exceptions => Some("all waived".to_owned()),
+        (waived, exceptions) => Some(format!("{waived} waived, {} not", exceptions - waived)),
     }
 }
 

@@ -3,12 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::slug;
+use super::{SOON, slug};
 use crate::assessment::TargetRecord;
 use crate::evidence::Row;
-
-/// Days before the end at which a statement is shown as expiring.
-const SOON: i64 = 60;
 
 #[derive(Clone, PartialEq, Serialize)]
 pub(super) struct StatementView {

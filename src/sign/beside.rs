@@ -1,24 +1,25 @@
-//! Signatures of attestations: made with the attestor's own key, judged by a trust policy.
+//! Signatures that lie beside a file: made with the own key of whoever vouches for it, judged by a trust policy.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
 use super::{Envelope, Revocation, SignError, Signer, TrustPolicy, TrustedKey, sign_checked};
-use crate::attestation::{SignatureFact, SignatureState, SignedStatement};
+use crate::signature::{SignatureFact, SignatureState, SignedKind, SignedStatement};
 
-/// Signs a statement's file (its name and digest) with its documents' digests: the bytes of the signature's file.
+/// Signs a file (its name and digest) with its documents' digests: the bytes of the signature's file.
 ///
 /// # Errors
 /// What the signer reports.
 pub fn sign_statement(
     signer: &dyn Signer,
+    kind: SignedKind,
     file: (&str, &str),
     documents: &BTreeMap<String, String>,
     role: &str,
 ) -> Result<Vec<u8>, SignError> {
     let keyid = signer.public_key().keyid().to_owned();
-    let payload = SignedStatement::new(file, documents, role, &keyid).to_bytes();
+    let payload = SignedStatement::new(kind, file, documents, role, &keyid).to_bytes();
     let mut envelope = Envelope {
         payload,
         signature: Vec::new(),
@@ -31,11 +32,13 @@ pub fn sign_statement(
 /// What a signature is held against.
 #[derive(Clone, Copy)]
 pub struct Judging<'a> {
+    /// What kind of file it has to be a signature of.
+    pub kind: SignedKind,
     /// Whose keys count for what; nobody's are known when absent.
     pub policy: Option<&'a TrustPolicy>,
     /// The time at which keys must be good.
     pub now: DateTime<Utc>,
-    /// The controls that the statement answers, each with its section.
+    /// The controls that the file is about, each with its section.
     pub controls: &'a [(String, String)],
 }
 
@@ -58,7 +61,7 @@ pub fn judge_signature(
     };
     let read = Envelope::from_sigstore_json(bytes)
         .map_err(|error| error.to_string())
-        .and_then(|envelope| Ok((SignedStatement::parse(&envelope.payload)?, envelope)));
+        .and_then(|envelope| Ok((SignedStatement::parse(judging.kind, &envelope.payload)?, envelope)));
     let (signed, envelope) = match read {
         Ok(read) => read,
         Err(reason) => {
@@ -70,8 +73,9 @@ pub fn judge_signature(
     fact.keyid.clone_from(&envelope.keyid);
     fact.documents = signed.documents();
     let (state, reason) = if signed.statement() != statement {
-        let reason = "the statement was changed since it was signed, or is another one";
-        (SignatureState::Invalid, Some(reason.to_owned()))
+        let what = judging.kind.noun();
+        let reason = format!("the {what} was changed since it was signed, or is another one");
+        (SignatureState::Invalid, Some(reason))
     } else if signed.keyid() != envelope.keyid {
         let reason = "it names another key than the one that signed";
         (SignatureState::Invalid, Some(reason.to_owned()))

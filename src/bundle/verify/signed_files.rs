@@ -1,4 +1,4 @@
-//! Who signed the attestations in a bundle: by key, so that duties are separated by more than names.
+//! Who signed the attestations and waivers in a bundle: by key, so that duties are separated by more than names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,33 +7,34 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::VerifyOptions;
-use crate::attestation::{SIGNATURE_SUFFIX, SignedStatement};
 use crate::bundle::digest::Digest;
 use crate::bundle::failure::Failure;
 use crate::bundle::store::Store;
+use crate::folder::is_yaml;
 use crate::sign::{Envelope, Requirement, TrustPolicy, TrustedKey, key_fault, signing_key};
+use crate::signature::{APPROVER, REQUESTER, SIGNATURE_SUFFIX, SignedKind, SignedStatement};
 use crate::yaml;
 
-/// How a trust policy calls these statements.
-pub(super) const KIND: &str = "attestation";
-const FOLDER: &str = "attestations/";
-
-/// Signatures of attestations by keys of the policy.
+/// Signatures of one kind of file by keys of the policy.
 pub(super) struct Signatures<'a> {
-    /// The statements' files, each with those who signed these very bytes.
-    statements: BTreeMap<String, Vec<Signer<'a>>>,
+    pub(super) kind: SignedKind,
+    /// The files, each with those who signed these very bytes.
+    files: BTreeMap<String, Vec<Signer<'a>>>,
 }
 
-/// A statement's file, as far as a signature of it is concerned.
-struct StatementFile {
+/// A file, as far as a signature of it is concerned.
+struct SignedFile {
     digest: String,
     controls: Vec<(String, String)>,
 }
 
-/// Only what a statement answers.
-#[derive(Deserialize, JsonSchema)]
-struct Answering {
+/// Only the controls that a file is about: several, or the one of a waiver.
+#[derive(Default, Deserialize, JsonSchema)]
+struct About {
+    #[serde(default)]
     controls: Vec<String>,
+    #[serde(default)]
+    control: Option<String>,
 }
 
 struct Signer<'a> {
@@ -45,25 +46,24 @@ struct Signer<'a> {
 
 /// Reads them all. Whether the files are those of the manifest is another step's question.
 pub(super) fn read<'a>(
+    kind: SignedKind,
     store: &Store,
     policy: &'a TrustPolicy,
     options: &VerifyOptions<'_>,
 ) -> Signatures<'a> {
     let limit = options.limits.held_bytes;
-    let (mut files_read, mut statements) = (BTreeMap::new(), BTreeMap::new());
+    let folder = kind.folder();
+    let (mut files_read, mut signed) = (BTreeMap::new(), BTreeMap::new());
     let names = store
         .entries()
         .iter()
-        .filter_map(|entry| entry.path.strip_prefix(FOLDER));
+        .filter_map(|entry| entry.path.strip_prefix(folder));
     let (signatures, files): (Vec<&str>, Vec<&str>) =
         names.partition(|name| name.ends_with(SIGNATURE_SUFFIX));
-    for name in files
-        .into_iter()
-        .filter(|name| name.ends_with(".yaml") || name.ends_with(".yml"))
-    {
-        statements.insert(name.to_owned(), Vec::new());
-        if let Ok(bytes) = store.read(&format!("{FOLDER}{name}"), limit) {
-            let file = StatementFile {
+    for name in files.into_iter().filter(|name| is_yaml(name)) {
+        signed.insert(name.to_owned(), Vec::new());
+        if let Ok(bytes) = store.read(&format!("{folder}{name}"), limit) {
+            let file = SignedFile {
                 digest: Digest::of(&bytes).to_string(),
                 controls: controls(store, name, &bytes),
             };
@@ -71,23 +71,25 @@ pub(super) fn read<'a>(
         }
     }
     for name in signatures {
-        let Ok(bytes) = store.read(&format!("{FOLDER}{name}"), limit) else {
+        let Ok(bytes) = store.read(&format!("{folder}{name}"), limit) else {
             continue;
         };
-        if let Some((statement, signer)) = signer(&bytes, policy, &files_read, options.now)
-            && let Some(signers) = statements.get_mut(&statement)
+        if let Some((file, signer)) = signer(kind, &bytes, policy, &files_read, options.now)
+            && let Some(signers) = signed.get_mut(&file)
         {
             signers.push(signer);
         }
     }
-    Signatures { statements }
+    Signatures { kind, files: signed }
 }
 
-/// The controls that a statement answers, each with the section that the bundle's catalog has it in.
+/// The controls that a file is about, each with the section that the bundle's catalog has it in.
 fn controls(store: &Store, name: &str, bytes: &[u8]) -> Vec<(String, String)> {
-    let named = yaml::parse::<Answering>(name, bytes).map_or_else(|_| Vec::new(), |parsed| parsed.controls);
-    named
+    let about: About = yaml::parse(name, bytes).unwrap_or_default();
+    about
+        .controls
         .into_iter()
+        .chain(about.control)
         .map(|control| {
             let end = format!("/{control}.yaml");
             let section = store
@@ -100,16 +102,17 @@ fn controls(store: &Store, name: &str, bytes: &[u8]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Who made a signature, and of which statement; nobody when it is not by a key of the policy over these bytes.
+/// Who made a signature, and of which file; nobody when it is not by a key of the policy over these bytes.
 fn signer<'a>(
+    kind: SignedKind,
     bytes: &[u8],
     policy: &'a TrustPolicy,
-    files: &BTreeMap<&str, StatementFile>,
+    files: &BTreeMap<&str, SignedFile>,
     now: DateTime<Utc>,
 ) -> Option<(String, Signer<'a>)> {
     let envelope = Envelope::from_sigstore_json(bytes).ok()?;
     let key = signing_key(&envelope, policy)?;
-    let signed = SignedStatement::parse(&envelope.payload).ok()?;
+    let signed = SignedStatement::parse(kind, &envelope.payload).ok()?;
     let (name, digest) = signed.statement();
     let file = files.get(name).filter(|file| file.digest == digest)?;
     let role = signed.role().to_owned();
@@ -127,17 +130,43 @@ fn signer<'a>(
 impl Signatures<'_> {
     /// The owners of all keys that signed in one of these roles.
     pub(super) fn owners_in(&self, roles: &[String]) -> BTreeSet<&str> {
-        let signers = self.statements.values().flatten();
+        let signers = self.files.values().flatten();
         signers
             .filter(|signer| roles.contains(&signer.role))
             .map(|signer| signer.key.owner.as_str())
             .collect()
     }
 
-    /// The statements that too few others signed in the role that is wanted.
+    /// The waivers that nobody approved but who asked for them, or who sealed the bundle: no policy allows that.
+    pub(super) fn approved_by_themselves(&self, sealers: &BTreeSet<&str>) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        for (name, signers) in &self.files {
+            let owners = |role: &str| -> BTreeSet<&str> {
+                let signed = signers.iter().filter(|signer| signer.role == role);
+                signed.map(|signer| signer.key.owner.as_str()).collect()
+            };
+            let (approvers, requesters) = (owners(APPROVER), owners(REQUESTER));
+            let concerned = |owner: &&str| requesters.contains(owner) || sealers.contains(owner);
+            if !approvers.is_empty() && approvers.iter().all(concerned) {
+                let owners = approvers.into_iter().collect::<Vec<_>>().join(", ");
+                let message = format!(
+                    "it is approved by nobody but {}, who asked for it or made the assessment",
+                    owners.escape_default()
+                );
+                failures.push(Failure::at("waiver.same-owner", &self.path(name), message));
+            }
+        }
+        failures
+    }
+
+    fn path(&self, name: &str) -> String {
+        format!("{}{name}", self.kind.folder())
+    }
+
+    /// The files that too few others signed in the role that is wanted.
     pub(super) fn unmet(&self, wanted: &Requirement, excluded: &BTreeSet<&str>) -> Vec<Failure> {
         let mut failures = Vec::new();
-        for (name, signers) in &self.statements {
+        for (name, signers) in &self.files {
             let own: BTreeSet<&str> = signers
                 .iter()
                 .filter(|signer| wanted.distinct_owner_from.contains(&signer.role))
@@ -151,16 +180,13 @@ impl Signatures<'_> {
                 .collect();
             if owners.len() < wanted.threshold {
                 let message = format!(
-                    "the policy requires each attestation signed by {} owner(s) in role `{}`; {} did",
+                    "the policy requires each {} signed by {} owner(s) in role `{}`; {} did",
+                    self.kind.word(),
                     wanted.threshold,
                     wanted.role.escape_default(),
                     owners.len()
                 );
-                failures.push(Failure::at(
-                    "require.threshold",
-                    &format!("{FOLDER}{name}"),
-                    message,
-                ));
+                failures.push(Failure::at("require.threshold", &self.path(name), message));
             }
         }
         failures

@@ -1,17 +1,71 @@
-//! Signatures of statements: what is signed, and what is known of a signature once somebody looked at it.
+//! Signatures that lie beside a file that people wrote: what is signed, and what is known of one once somebody looked.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
-const PREDICATE_TYPE: &str = "urn:pgdossier:attestation:v1";
 /// The role of whoever performed what is stated.
 pub const ATTESTOR: &str = "attestor";
 /// The role of whoever reviewed it.
 pub const REVIEWER: &str = "reviewer";
+/// The role of whoever approved a waiver.
+pub const APPROVER: &str = "approver";
+/// The role of whoever asked for it.
+pub const REQUESTER: &str = "requester";
 /// How a signature's file ends.
 pub const SIGNATURE_SUFFIX: &str = ".sigstore.json";
+
+/// What kind of file a signature is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignedKind {
+    /// An attestation or a certificate.
+    Attestation,
+    /// A waiver.
+    Waiver,
+}
+
+impl SignedKind {
+    /// The word for it, as trust policies write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Attestation => "attestation",
+            Self::Waiver => "waiver",
+        }
+    }
+
+    /// What people call one of them.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Attestation => "statement",
+            Self::Waiver => "waiver",
+        }
+    }
+
+    /// Where such files lie in a bundle.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Attestation => "attestations/",
+            Self::Waiver => "waivers/",
+        }
+    }
+
+    /// The kind that somebody in a role signs, if it is one of these.
+    pub fn signed_as(role: &str) -> Option<Self> {
+        match role {
+            ATTESTOR | REVIEWER => Some(Self::Attestation),
+            APPROVER | REQUESTER => Some(Self::Waiver),
+            _ => None,
+        }
+    }
+
+    fn predicate_type(self) -> &'static str {
+        match self {
+            Self::Attestation => "urn:pgdossier:attestation:v1",
+            Self::Waiver => "urn:pgdossier:waiver:v1",
+        }
+    }
+}
 
 /// The file of a signature, beside that of its statement: `server-room.attestor-0123456789abcdef.sigstore.json`.
 pub fn signature_file(id: &str, role: &str, short_keyid: &str) -> String {
@@ -56,8 +110,14 @@ struct Signer {
 }
 
 impl SignedStatement {
-    /// A statement's file (its name and digest) with its documents, to be signed in a role by a key.
-    pub fn new(file: (&str, &str), documents: &BTreeMap<String, String>, role: &str, keyid: &str) -> Self {
+    /// A file (its name and digest) with its documents, to be signed in a role by a key.
+    pub fn new(
+        kind: SignedKind,
+        file: (&str, &str),
+        documents: &BTreeMap<String, String>,
+        role: &str,
+        keyid: &str,
+    ) -> Self {
         let signed = |(name, sha256): (&str, &str)| SignedFile {
             name: name.to_owned(),
             digest: Sha256 {
@@ -70,7 +130,7 @@ impl SignedStatement {
         Self {
             statement_type: STATEMENT_TYPE.to_owned(),
             subject: std::iter::once(file).chain(documents).map(signed).collect(),
-            predicate_type: PREDICATE_TYPE.to_owned(),
+            predicate_type: kind.predicate_type().to_owned(),
             predicate: Signer {
                 role: role.to_owned(),
                 keyid: keyid.to_owned(),
@@ -87,14 +147,17 @@ impl SignedStatement {
     /// Reads what was signed.
     ///
     /// # Errors
-    /// Why it is no signature of a statement.
-    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+    /// Why it is no signature of a file of this kind.
+    pub fn parse(kind: SignedKind, bytes: &[u8]) -> Result<Self, String> {
         let read: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        let known = read.statement_type == STATEMENT_TYPE && read.predicate_type == PREDICATE_TYPE;
+        let known = read.statement_type == STATEMENT_TYPE && read.predicate_type == kind.predicate_type();
         if known && !read.subject.is_empty() {
             Ok(read)
         } else {
-            Err("it is not a signature of an attestation".to_owned())
+            Err(format!(
+                "it is not a signature of this kind of file: {}",
+                kind.word()
+            ))
         }
     }
 
@@ -199,9 +262,17 @@ mod tests {
     #[test]
     fn what_is_signed_reads_back_and_nothing_else_does() {
         let documents = BTreeMap::from([("log.csv".to_owned(), "b".repeat(64))]);
-        let signed = SignedStatement::new(("room.yaml", &"a".repeat(64)), &documents, ATTESTOR, "k");
+        let signed = SignedStatement::new(
+            SignedKind::Attestation,
+            ("room.yaml", &"a".repeat(64)),
+            &documents,
+            ATTESTOR,
+            "k",
+        );
         let bytes = signed.to_bytes();
-        assert_eq!(SignedStatement::parse(&bytes), Ok(signed.clone()));
+        let parse = |bytes: &[u8]| SignedStatement::parse(SignedKind::Attestation, bytes);
+        assert_eq!(parse(&bytes), Ok(signed.clone()));
+        assert!(SignedStatement::parse(SignedKind::Waiver, &bytes).is_err());
         assert_eq!(signed.statement(), ("room.yaml", "a".repeat(64).as_str()));
         assert_eq!(signed.documents(), documents);
         let other = String::from_utf8(bytes).unwrap();
@@ -209,10 +280,7 @@ mod tests {
             (":attestation:", ":assessment:"),
             ("\"role\"", "\"more\":1,\"role\""),
         ] {
-            assert!(
-                SignedStatement::parse(other.replace(from, to).as_bytes()).is_err(),
-                "{to}"
-            );
+            assert!(parse(other.replace(from, to).as_bytes()).is_err(), "{to}");
         }
     }
 }
