@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Evidence, ServerIdentity};
@@ -158,6 +158,14 @@ impl Assessment {
 }
 
 impl Period {
+    /// The calendar quarter that a day lies in.
+    ///
+    /// # Errors
+    /// For a year that is not written with four digits.
+    pub fn quarter_of(day: NaiveDate) -> Result<Self, String> {
+        Self::parse(&format!("{:04}-Q{}", day.year(), day.month0() / 3 + 1))
+    }
+
     /// Parses `2026-Q4`, `2026-11`, `2026` or `2026-10-01/2026-12-31`.
     ///
     /// # Errors
@@ -203,6 +211,22 @@ fn days(label: &str) -> Option<(NaiveDate, NaiveDate)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_lies_in_its_quarter() {
+        for (day, label) in [
+            ("2026-01-01", "2026-Q1"),
+            ("2026-03-31", "2026-Q1"),
+            ("2026-04-01", "2026-Q2"),
+            ("2024-02-29", "2024-Q1"),
+            ("2026-12-31", "2026-Q4"),
+        ] {
+            let day: NaiveDate = day.parse().unwrap();
+            let period = Period::quarter_of(day).unwrap();
+            assert_eq!(period.label, label);
+            assert!(period.from <= day && day <= period.to);
+        }
+    }
 
     #[test]
     fn periods_have_their_first_and_last_day() {

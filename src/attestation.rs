@@ -2,6 +2,7 @@
 
 mod certificate;
 mod day;
+mod draft;
 mod question;
 mod validity;
 
@@ -17,6 +18,7 @@ pub use certificate::{
     AnsweredException, BridgeLetter, Certificate, Complementary, Days, NotedException, Subservice,
 };
 pub use day::Day;
+pub use draft::Draft;
 pub use question::{Fault, Question, QuestionKind, yes_or_no};
 pub use validity::{State, Validity, days_outside};
 
@@ -106,9 +108,13 @@ impl Frequency {
 /// A dated, expiring human statement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = draft::ask_less_of_drafts)]
 pub struct Attestation {
     /// `attestation`.
     pub kind: String,
+    /// Whether it is still being written: then it counts for nothing, and need not be complete.
+    #[serde(default, skip_serializing_if = "draft::is_none")]
+    pub draft: bool,
     /// The controls that it answers.
     pub controls: Vec<String>,
     /// The targets that it is about; all when absent.
@@ -185,6 +191,26 @@ pub struct Subject<'a> {
     pub site: Option<&'a str>,
 }
 
+/// The targets that a file is about: every list that it gives has to admit one.
+#[derive(Debug, Clone, Copy)]
+struct Scope<'a> {
+    targets: Option<&'a Vec<String>>,
+    tags: Option<&'a Vec<String>>,
+    sites: Option<&'a Vec<String>>,
+}
+
+impl Scope<'_> {
+    fn admits(self, subject: Subject<'_>) -> bool {
+        let Some(target) = subject.target else { return true };
+        let admits = |list: Option<&Vec<String>>, own: &dyn Fn(&String) -> bool| {
+            list.is_none_or(|list| list.iter().any(own))
+        };
+        admits(self.targets, &|named| named == target)
+            && admits(self.tags, &|named| subject.tags.contains(named))
+            && admits(self.sites, &|named| subject.site == Some(named.as_str()))
+    }
+}
+
 /// What a statement says of itself, whoever makes it.
 #[derive(Debug, Clone, Copy)]
 pub enum Statement<'a> {
@@ -229,17 +255,11 @@ impl<'a> Statement<'a> {
 
     /// Whether it is about a target: every list that it gives admits it.
     pub fn is_about(self, subject: Subject<'_>) -> bool {
-        let Some(target) = subject.target else { return true };
-        let admits = |list: Option<&Vec<String>>, own: &dyn Fn(&String) -> bool| {
-            list.is_none_or(|list| list.iter().any(own))
-        };
         let (targets, tags, sites) = match self {
             Self::Attestation(one) => (one.targets.as_ref(), one.tags.as_ref(), one.sites.as_ref()),
             Self::Certificate(one) => (one.targets.as_ref(), one.tags.as_ref(), None),
         };
-        admits(targets, &|named| named == target)
-            && admits(tags, &|named| subject.tags.contains(named))
-            && admits(sites, &|named| subject.site == Some(named.as_str()))
+        Scope { targets, tags, sites }.admits(subject)
     }
 }
 
@@ -252,6 +272,8 @@ pub struct Attested {
     pub certificates: BTreeMap<String, Certificate>,
     /// The files: `attestations/…` to their bytes, signatures among them.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// What will be a statement once somebody has filled it in. Neither these nor their files count for anything.
+    pub drafts: BTreeMap<String, Draft>,
     /// What is known of the signatures of each statement.
     pub signatures: BTreeMap<String, Vec<SignatureFact>>,
     answering: BTreeMap<String, Vec<String>>,
@@ -308,6 +330,15 @@ impl Attested {
         let ids = self.answering.get(control).into_iter().flatten();
         ids.filter_map(|id| Some((id.as_str(), self.statement(id)?)))
             .filter(move |(_, statement)| statement.is_about(subject))
+    }
+
+    /// A draft that will answer a control for a target.
+    pub fn draft_of(&self, control: &str, subject: Subject<'_>) -> Option<&str> {
+        let mut answering = self
+            .drafts
+            .iter()
+            .filter(|(_, draft)| draft.answers(control, subject));
+        answering.next().map(|(id, _)| id.as_str())
     }
 
     /// The statements about a control and a target whose place another one about the same takes: directly, or by taking

@@ -12,6 +12,7 @@ mod execution;
 mod form;
 mod framework_coverage;
 mod grants;
+mod init;
 mod keys;
 mod man;
 mod output;
@@ -19,12 +20,14 @@ mod profile;
 mod replay;
 mod report;
 mod sample;
+mod schemas;
 mod series;
 mod timestamp;
 mod trust;
 mod verify;
 mod waiver;
 mod waivers;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -91,6 +94,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant)] // there is one of it in a run
 enum Verb {
+    /// Lay out a workspace: commented files with which `pgdossier assess` needs no arguments.
+    Init(init::Arguments),
     /// Assess PostgreSQL servers: collect, judge, render, seal and sign.
     Assess(assess::Arguments),
     /// Verify a bundle against what you trust.
@@ -141,6 +146,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(cli.format);
     let result = match cli.verb {
+        Verb::Init(arguments) => init::run(&arguments, &output),
         Verb::Assess(arguments) => assess::run(&arguments, &output),
         Verb::Verify(arguments) => verify::run(&arguments, &output),
         Verb::Timestamp(arguments) => timestamp::run(&arguments, &output),

@@ -10,6 +10,7 @@ pub mod attestation;
 pub mod control;
 pub mod escape;
 pub mod evidence;
+pub mod file;
 pub mod finding;
 pub mod folder;
 pub mod host;
@@ -18,6 +19,7 @@ pub mod record;
 pub mod signature;
 pub mod target;
 pub mod waiver;
+pub mod workspace;
 pub mod yaml;
 
 // Stages

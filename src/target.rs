@@ -14,6 +14,7 @@ mod verifier;
 
 pub use connect_error::{ConnectError, ConnectErrorKind};
 pub use connection::{Connection, Transport, connect};
+pub use conninfo::holds_secret;
 pub use destination::{Destination, Roots};
 pub use environment::Environment;
 pub use inventory::{Inventory, InventoryError, RawInventory, Target, slug};

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_yaml::{Options, Spanned};
 
-use explain::explain;
+use explain::{against_schema, explain};
 use node::{Node, find};
 
 /// One problem of a file, where it is and what to do.
@@ -120,11 +120,50 @@ pub fn parse<T: DeserializeOwned + JsonSchema>(file: &str, bytes: &[u8]) -> Resu
     }
 }
 
+/// Checks a document of which only a part, `P`, is read now against the schema of the whole, `W`.
+///
+/// # Errors
+/// Every problem of the file, in the order of its lines.
+pub fn parse_part<P: DeserializeOwned + JsonSchema, W: JsonSchema>(
+    file: &str,
+    bytes: &[u8],
+) -> Result<P, Problems> {
+    let part = parse::<P>(file, bytes)?;
+    // It parsed, so it is UTF-8.
+    let problems = against_schema::<W>(file, &String::from_utf8_lossy(bytes));
+    if problems.is_empty() {
+        Ok(part)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
 /// The place of a value in a document that parses, by its JSON pointer; of the nearest one above it when it is absent.
 pub fn place(bytes: &[u8], pointer: &str) -> Place {
     let text = String::from_utf8_lossy(bytes);
     serde_yaml::from_str_with_options::<Spanned<Node>>(&text, options())
         .map_or_else(|_| Place::default(), |tree| Place::of(find(&tree, pointer).0))
+}
+
+/// Text as a YAML scalar in double quotes. Whatever could break a line or reorder it is written as an escape.
+pub fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') =>
+            {
+                out.push_str(&format!("\\u{:04x}", u32::from(c)));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
 }
 
 fn options() -> Options {

@@ -8,8 +8,13 @@ use support::{names, pgdossier, text};
 /// All verbs with their sub-verbs.
 const LEVELS: &[&[&str]] = &[
     &[],
+    &["init"],
     &["assess"],
     &["verify"],
+    &["attest", "new"],
+    &["attest", "check"],
+    &["attest", "status"],
+    &["attest", "verify"],
     &["waiver"],
     &["waiver", "new"],
     &["waiver", "check"],

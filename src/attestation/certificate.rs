@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Day, DocumentReference, Person};
+use super::{Day, DocumentReference, Person, draft};
 
 /// First and last day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -88,9 +88,13 @@ pub struct BridgeLetter {
 /// A statement by a third party: an audit report, a certification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = draft::ask_less_of_drafts)]
 pub struct Certificate {
     /// `certificate`.
     pub kind: String,
+    /// Whether it is still being written: then it counts for nothing, and need not be complete.
+    #[serde(default, skip_serializing_if = "draft::is_none")]
+    pub draft: bool,
     /// The controls that it answers.
     pub controls: Vec<String>,
     /// The targets that it is about; all when absent.

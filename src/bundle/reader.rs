@@ -85,6 +85,26 @@ impl BundleReader {
         })
     }
 
+    /// What the bundle says of itself, before anything of it is checked.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`] when it is no statement of ours.
+    pub fn stated(&self) -> Result<Statement, ReadError> {
+        self.read_statement().map(|(_, statement)| statement)
+    }
+
+    fn read_statement(&self) -> Result<(Vec<u8>, Statement), ReadError> {
+        let read = self.store.read(STATEMENT, self.limits.held_bytes);
+        let parsed = read.and_then(|bytes| Ok((integrity::parse_statement(&bytes)?, bytes)));
+        match parsed {
+            Ok((statement, bytes)) => Ok((bytes, statement)),
+            Err(failure) => Err(ReadError::Damaged {
+                path: self.path.clone(),
+                failures: vec![failure],
+            }),
+        }
+    }
+
     /// Checks steps 8, 9 and 10 of verification: everything but trust.
     ///
     /// # Errors
@@ -111,15 +131,12 @@ impl BundleReader {
     /// # Errors
     /// [`ReadError::Damaged`] with everything that is wrong.
     pub fn check_listing(self) -> Result<IntactBundle, ReadError> {
+        let (bytes, statement) = self.read_statement()?;
         let Self { path, store, limits } = self;
         let damaged = |failures| ReadError::Damaged {
             path: path.clone(),
             failures,
         };
-        let bytes = store
-            .read(STATEMENT, limits.held_bytes)
-            .map_err(|one| damaged(vec![one]))?;
-        let statement = integrity::parse_statement(&bytes).map_err(|one| damaged(vec![one]))?;
         let (manifest, text) = integrity::check_manifest(&store, &statement, &limits).map_err(damaged)?;
         let failures = integrity::check_tree(&statement, &text);
         if failures.is_empty() {

@@ -6,8 +6,6 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
-
 use super::SealError;
 use super::archive::{self, Member};
 use super::contents::Source;
@@ -15,6 +13,7 @@ use super::digest::{Fingerprint, Fingerprinter};
 use super::json::check_record;
 use super::layout::is_record;
 use super::limits::Limits;
+use crate::file::rename_new;
 
 /// A file of the bundle with its place in the archive.
 pub(super) struct Planned<'a> {
@@ -187,19 +186,10 @@ pub(super) fn make_folders<'a>(root: &Path, paths: impl Iterator<Item = &'a str>
 
 /// Gives a finished file or folder its final name, unless something has it.
 pub(super) fn publish(from: &Path, to: &Path) -> Result<(), SealError> {
-    use rustix::io::Errno;
-    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Ok(()) => Ok(()),
-        Err(Errno::EXIST) => Err(SealError::Exists(to.to_owned())),
-        // The file system cannot do both at once.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if to.symlink_metadata().is_ok() => {
-            Err(SealError::Exists(to.to_owned()))
-        }
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
-            std::fs::rename(from, to).map_err(|source| write_error(to, source))
-        }
-        Err(error) => Err(write_error(to, error.into())),
-    }
+    rename_new(from, to).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => SealError::Exists(to.to_owned()),
+        _ => write_error(to, error),
+    })
 }
 
 pub(super) fn write_error(path: &Path, source: io::Error) -> SealError {

@@ -40,11 +40,11 @@ pub(super) struct KeyArguments {
     #[arg(long, value_name = "KEY")]
     pub(super) key: KeyReference,
     #[command(flatten)]
-    opening: OpeningArguments,
+    pub(super) opening: OpeningArguments,
 }
 
 /// What using a key may need.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct OpeningArguments {
     /// A file whose first line is the key's passphrase or the token's PIN; else PGDOSSIER_PASSPHRASE, else it is asked.
     #[arg(long, value_name = "FILE")]
@@ -58,6 +58,14 @@ pub(super) struct OpeningArguments {
 }
 
 impl OpeningArguments {
+    /// The same, with this passphrase file where none was given.
+    pub(super) fn or_passphrase_file(&self, file: Option<PathBuf>) -> Self {
+        Self {
+            passphrase_file: self.passphrase_file.clone().or(file),
+            ..self.clone()
+        }
+    }
+
     pub(super) fn open(&self, key: &KeyReference) -> Result<Box<dyn Signer + Send>, Stop> {
         let public_key = self.public_key.as_deref().map(PublicKey::load).transpose();
         key.open(&Opening {

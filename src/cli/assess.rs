@@ -1,37 +1,39 @@
 //! `pgdossier assess`: collect, judge, render, seal and sign.
 
+mod settings;
+
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::json;
 
-use super::arguments::{CatalogArguments, KeyArguments, clock, parse_time};
+use self::settings::Settings;
+use super::arguments::{CatalogArguments, OpeningArguments, parse_time};
 use super::execution::{Execution, Outcome, execute, interruption};
 use super::output::Output;
-use super::profile::load as load_profile;
 use super::waivers::{Loaded, RuleArguments};
+use super::workspace::{WorkspaceArguments, load_profile};
 use super::{Exit, Stop};
 use crate::assessment::{Assessment, Period};
 use crate::collect::Limits;
 use crate::control::Catalog;
 use crate::finding::Score;
 use crate::host::HostAccess;
-use crate::profile;
 use crate::report::Templates;
-use crate::sign::TrustPolicy;
+use crate::sign::KeyReference;
 use crate::target::{ConnectionSettings, Environment, Inventory, InventoryError};
 use crate::waiver::WaiverRecord;
+use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Connection strings as libpq takes them: URIs or `keyword=value`. Keep passwords in a password file.
-    #[arg(
-        value_name = "CONNECTION",
-        required_unless_present = "inventory",
-        conflicts_with = "inventory"
-    )]
+    /// Connection strings as libpq takes them: URIs or `keyword=value`. Keep passwords in a password file. In a
+    /// workspace, its inventory when absent.
+    #[arg(value_name = "CONNECTION", conflicts_with = "inventory")]
     connections: Vec<String>,
+    #[command(flatten)]
+    workspace: WorkspaceArguments,
     /// A YAML file that lists the targets.
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
@@ -42,17 +44,18 @@ pub(super) struct Arguments {
     /// Put commands on that host that need root behind `sudo -n`.
     #[arg(long)]
     host_sudo: bool,
-    /// What it is for: 2026-Q4, 2026-11, 2026 or 2026-10-01/2026-12-31.
+    /// What it is for: 2026-Q4, 2026-11, 2026 or 2026-10-01/2026-12-31; the quarter of the assessment's clock when
+    /// absent.
     #[arg(long, value_parser = Period::parse)]
-    period: Period,
+    period: Option<Period>,
     /// Whose servers they are.
     #[arg(long)]
-    organisation: String,
+    organisation: Option<String>,
     /// A folder of attestations and certificates with their documents.
     #[arg(long, value_name = "DIR")]
     attestations: Option<PathBuf>,
     /// A trust policy that says whose signatures of attestations count, and for which controls.
-    #[arg(long, value_name = "FILE", requires = "attestations")]
+    #[arg(long, value_name = "FILE")]
     attestor_policy: Option<PathBuf>,
     /// A folder of waivers: exceptions that somebody accepts for a time. None of them changes a status.
     #[arg(long, value_name = "DIR")]
@@ -60,26 +63,30 @@ pub(super) struct Arguments {
     #[command(flatten)]
     waiver_rules: RuleArguments,
     /// Exit as if exceptions that are waived were none. What is reported stays the same.
-    #[arg(long, requires = "waivers")]
+    #[arg(long)]
     accept_waived: bool,
+    /// The private key that signs the bundle: a file (see `pgdossier keys new`), ssh-agent:SHA256:… or
+    /// ssh-agent:COMMENT, pkcs11:… (a URI of RFC 7512), or command:PROGRAM with its arguments.
+    #[arg(long, value_name = "KEY")]
+    key: Option<KeyReference>,
     #[command(flatten)]
-    key: KeyArguments,
-    /// What the signer signs as.
-    #[arg(long, default_value = "assessor")]
-    role: String,
-    /// Where to put the bundle: a folder and a ZIP.
-    #[arg(long, value_name = "DIR", default_value = "bundles")]
-    out: PathBuf,
+    opening: OpeningArguments,
+    /// What the signer signs as; `assessor` when absent.
+    #[arg(long)]
+    role: Option<String>,
+    /// Where to put the bundle: a folder and a ZIP; `bundles` when absent.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// The chain of bundles that this one belongs to; the organisation when absent.
     #[arg(long)]
     series: Option<String>,
-    /// The bundle that this one follows in its series.
+    /// The bundle that this one follows in its series; in a workspace, the newest of the series where bundles go.
     #[arg(long, value_name = "BUNDLE")]
     previous: Option<PathBuf>,
     /// Which controls apply and their parameters: a shipped profile (baseline, strict, cis-postgresql-17, stig, …) or
-    /// a YAML file.
-    #[arg(long, value_name = "NAME|FILE", default_value = profile::BASELINE)]
-    profile: String,
+    /// a YAML file; baseline when absent.
+    #[arg(long, value_name = "NAME|FILE")]
+    profile: Option<String>,
     #[command(flatten)]
     catalog: CatalogArguments,
     /// Use the templates in this folder instead of those in the program.
@@ -106,30 +113,27 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             "the catalog has no control, so nothing would be assessed; check --controls",
         ));
     }
-    let profile = load_profile(&arguments.profile, &catalog)?;
+    let workspace = arguments.workspace.load()?;
+    let workspace = workspace.as_ref();
+    let profile = load_profile(arguments.profile.as_deref(), workspace, &catalog)?;
     if !catalog.controls.iter().any(|control| profile.judges(control)) {
         return Err(Stop::usage(format!(
             "no control applies under the profile `{}`, so nothing would be assessed",
             profile.name
         )));
     }
-    let attestor_policy = arguments
-        .attestor_policy
-        .as_deref()
-        .map(TrustPolicy::load)
-        .transpose();
-    let attestor_policy = attestor_policy.map_err(Stop::usage)?;
     let environment = Environment::from_process();
-    let inventory = targets(arguments, &environment)?;
-    let waivers = load_waivers(arguments, &catalog, output)?;
+    let inventory = targets(arguments, workspace, &environment)?;
+    let settings = Settings::new(arguments, workspace, output)?;
+    let waivers = load_waivers(&settings, &catalog, output)?;
     let templates = match &arguments.templates {
         None => Templates::embedded(),
         Some(folder) => Templates::from_folder(folder).map_err(Stop::usage)?,
     };
-    let load_key = || arguments.key.load();
+    let load_key = || settings.key.load();
     // Asking for a passphrase comes before anything else is shown; a passphrase that is at hand is used while the
     // servers are asked.
-    let key = if arguments.key.may_ask() {
+    let key = if settings.key.may_ask() {
         Some(load_key()?)
     } else {
         None
@@ -141,16 +145,16 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             profile: &profile,
             inventory: &inventory,
             environment: &environment,
-            attestations: arguments.attestations.as_deref(),
-            attestor_policy: attestor_policy.as_ref(),
+            attestations: settings.attestations.as_deref(),
+            attestor_policy: settings.attestor_policy.as_ref(),
             templates: &templates,
-            organisation: &arguments.organisation,
-            series: arguments.series.as_deref().unwrap_or(&arguments.organisation),
-            previous: arguments.previous.as_deref(),
-            period: &arguments.period,
-            as_of: clock(arguments.as_of)?,
-            role: &arguments.role,
-            out: &arguments.out,
+            organisation: &settings.organisation,
+            series: &settings.series,
+            previous: settings.previous.as_deref(),
+            period: &settings.period,
+            as_of: settings.as_of,
+            role: &settings.role,
+            out: &settings.out,
             limits: Limits {
                 statement: std::time::Duration::from_secs(arguments.statement_timeout),
                 lock: std::time::Duration::from_secs(arguments.lock_timeout),
@@ -166,14 +170,11 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     Ok(exit_for(&outcome.assessment, arguments.accept_waived))
 }
 
-fn load_waivers(arguments: &Arguments, catalog: &Catalog, output: &Output) -> Result<Option<Loaded>, Stop> {
-    let Some(folder) = &arguments.waivers else {
-        if arguments.waiver_rules.waiver_policy.is_some() {
-            return Err(Stop::usage("--waiver-policy needs --waivers"));
-        }
+fn load_waivers(settings: &Settings, catalog: &Catalog, output: &Output) -> Result<Option<Loaded>, Stop> {
+    let Some(folder) = &settings.waivers else {
         return Ok(None);
     };
-    let loaded = arguments.waiver_rules.load(folder)?;
+    let loaded = settings.waiver_rules.load(folder)?;
     for waiver in &loaded.waivers.list {
         if catalog.control(&waiver.control).is_none() {
             let (place, control) = (waiver.place(), &waiver.control);
@@ -190,19 +191,27 @@ fn load_waivers(arguments: &Arguments, catalog: &Catalog, output: &Output) -> Re
     Ok(Some(loaded))
 }
 
-fn targets(arguments: &Arguments, environment: &Environment) -> Result<Inventory, Stop> {
+fn targets(
+    arguments: &Arguments,
+    workspace: Option<&Workspace>,
+    environment: &Environment,
+) -> Result<Inventory, Stop> {
     let host = HostAccess::parse(&arguments.host_access, arguments.host_sudo)
         .map_err(|message| Stop::usage(format!("--host-access: {message}")))?;
-    let mut inventory = match &arguments.inventory {
+    let own = workspace.filter(|_| arguments.connections.is_empty());
+    let file = arguments.inventory.as_deref();
+    let mut inventory = match file.or(own.and_then(Workspace::inventory)) {
         Some(path) => Inventory::load(path).map_err(|error| match error {
             InventoryError::Unreadable { .. } => Stop::failed(error),
             InventoryError::Problems(_) => Stop::usage(error),
         })?,
-        None => Inventory::from_connections(&arguments.connections, |connection| {
-            ConnectionSettings::resolve(connection, environment)
-                .map(|settings| format!("{}-{}", settings.place(), settings.database()))
-                .unwrap_or_default()
-        }),
+        None if arguments.connections.is_empty() => {
+            return Err(Stop::usage(
+                "it is not said which servers to assess: give a connection string or --inventory, or run in a \
+                 workspace (`pgdossier init` makes one)",
+            ));
+        }
+        None => inventory_of(&arguments.connections, environment),
     };
     for target in &mut inventory.targets {
         if target.host == HostAccess::Automatic {
@@ -212,6 +221,15 @@ fn targets(arguments: &Arguments, environment: &Environment) -> Result<Inventory
             .map_err(|error| Stop::usage(format!("target `{}`: {error}", target.id)))?;
     }
     Ok(inventory)
+}
+
+/// Targets for connection strings, named after where they lead.
+pub(super) fn inventory_of(connections: &[String], environment: &Environment) -> Inventory {
+    Inventory::from_connections(connections, |connection| {
+        ConnectionSettings::resolve(connection, environment)
+            .map(|settings| format!("{}-{}", settings.place(), settings.database()))
+            .unwrap_or_default()
+    })
 }
 
 /// 3 outranks 4. By the raw status, unless whoever runs it says that what is waived is no reason to stop.

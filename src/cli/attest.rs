@@ -3,13 +3,18 @@
 mod check;
 mod fields;
 mod new;
+mod sheet;
 mod sign;
 mod status;
+
+use std::path::Path;
 
 use clap::Subcommand;
 
 use super::output::Output;
+use super::workspace::schema_line;
 use super::{Exit, Stop};
+use crate::control::Control;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -33,4 +38,11 @@ pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
         Verb::Sign(arguments) => sign::run(arguments, output),
         Verb::Verify(arguments) => sign::verify(arguments, output),
     }
+}
+
+/// The draft of what answers a control that people answer, for a folder of attestations.
+pub(super) fn draft(control: &Control, folder: &Path) -> Result<String, Stop> {
+    let kind = sheet::kind_for(&[control])?;
+    let schema = schema_line(folder, kind);
+    Ok(sheet::Sheet::draft(control, schema)?.write())
 }

@@ -1,10 +1,11 @@
 //! `pgdossier controls`: list, show and check controls.
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::arguments::CatalogArguments;
 use super::output::Output;
+use super::schemas::SchemaKind;
 use super::{Exit, Stop, framework_coverage};
 use crate::collect;
 use crate::control::{self, Catalog, Control};
@@ -49,29 +50,6 @@ pub(super) enum Verb {
     },
 }
 
-/// Files that have a JSON Schema.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum SchemaKind {
-    /// `controls/<section>/<id>.yaml`
-    Control,
-    /// `controls/guide.yaml`
-    Guide,
-    /// `controls/queries/<name>.yaml`
-    Query,
-    /// `controls/frameworks/<name>.yaml`
-    Framework,
-    /// A profile.
-    Profile,
-    /// An inventory.
-    Inventory,
-    /// An attestation.
-    Attestation,
-    /// A certificate.
-    Certificate,
-    /// A waiver.
-    Waiver,
-}
-
 pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
     match verb {
         Verb::List { catalog } => list(&catalog.load()?, output),
@@ -82,7 +60,7 @@ pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
             None => coverage(&catalog.load()?, output),
         },
         Verb::Schema { kind } => {
-            output.raw(&crate::record::to_json(schema(*kind).as_value()));
+            output.raw(&kind.to_json());
             Ok(Exit::Good)
         }
         Verb::Reference { catalog } => {
@@ -92,20 +70,6 @@ pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
             output.raw(text.as_bytes());
             Ok(Exit::Good)
         }
-    }
-}
-
-fn schema(kind: SchemaKind) -> schemars::Schema {
-    match kind {
-        SchemaKind::Control => schemars::schema_for!(control::RawControl),
-        SchemaKind::Guide => schemars::schema_for!(control::Guide),
-        SchemaKind::Query => schemars::schema_for!(control::SavedQuery),
-        SchemaKind::Framework => schemars::schema_for!(control::Framework),
-        SchemaKind::Profile => schemars::schema_for!(crate::profile::RawProfile),
-        SchemaKind::Inventory => schemars::schema_for!(crate::target::RawInventory),
-        SchemaKind::Attestation => schemars::schema_for!(crate::attestation::Attestation),
-        SchemaKind::Waiver => schemars::schema_for!(crate::waiver::RawWaiver),
-        SchemaKind::Certificate => schemars::schema_for!(crate::attestation::Certificate),
     }
 }
 

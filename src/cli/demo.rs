@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chrono::{Datelike as _, Days};
+use chrono::Days;
 use clap::Args;
 
 use super::arguments::clock;
@@ -63,8 +63,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     };
     let templates = Templates::embedded();
     let profile = Profile::baseline(&catalog).map_err(Stop::failed)?;
-    let period =
-        Period::parse(&format!("{}-Q{}", as_of.year(), as_of.month0() / 3 + 1)).map_err(Stop::failed)?;
+    let period = Period::quarter_of(as_of.date_naive()).map_err(Stop::failed)?;
     output.note("assessing both");
     let outcome = execute(
         Execution {

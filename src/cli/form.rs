@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 
+use crate::yaml::quoted;
+
 /// A name and a value, as `name=value`.
 pub(super) type Pair = (String, String);
 
@@ -99,14 +101,24 @@ pub(super) fn missing(known: &[Field], given: &Given) -> Vec<String> {
 
 /// All fields in YAML, each with its comment; those that were not given as comments.
 pub(super) fn write(known: &[Field], given: &Given) -> String {
+    write_all(known, given, "")
+}
+
+/// All fields as comments, each saying whether it is mandatory, for somebody to fill in.
+pub(super) fn write_draft(known: &[Field]) -> String {
+    write_all(known, &Given::new(), " Mandatory.")
+}
+
+fn write_all(known: &[Field], given: &Given, mandatory: &str) -> String {
     let (mut text, mut group) = (String::new(), "");
     for field in known {
-        text.push_str(&write_field(field, given, &mut group));
+        let mark = if field.required { mandatory } else { "" };
+        text.push_str(&write_field(field, given, mark, &mut group));
     }
     text
 }
 
-fn write_field(field: &Field, all: &Given, group: &mut &'static str) -> String {
+fn write_field(field: &Field, all: &Given, mark: &str, group: &mut &'static str) -> String {
     let given = all.get(field.name);
     let (head, name) = field.name.split_once('.').unwrap_or(("", field.name));
     let mut text = String::new();
@@ -125,7 +137,7 @@ fn write_field(field: &Field, all: &Given, group: &mut &'static str) -> String {
             field.form.write(value)
         )),
         None => text.push_str(&format!(
-            "{indent}# {}\n# {indent}{name}: {}\n",
+            "{indent}# {}{mark}\n# {indent}{name}: {}\n",
             field.comment, field.example
         )),
     }
@@ -150,27 +162,6 @@ pub(super) fn ask_one(
             return Ok(Some(line.to_owned()));
         }
     }
-}
-
-/// Text as a YAML scalar in double quotes. Whatever could break a line or reorder it is written as an escape.
-pub(super) fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control()
-                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') =>
-            {
-                out.push_str(&format!("\\u{:04x}", u32::from(c)));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 /// A word as it is, where YAML takes it for nothing else.

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::arguments::CatalogArguments;
 use super::output::Output;
+use super::workspace::{WorkspaceArguments, load_profile};
 use super::{Exit, Stop};
 use crate::control::{Catalog, Control};
-use crate::profile::{self, Origin, Profile, ProfileError};
+use crate::profile::{Origin, Profile, ProfileError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -18,9 +19,11 @@ pub(super) enum Verb {
     },
     /// Show what a profile comes to: controls, severities, parameters, and where each is written.
     Show {
-        /// A shipped profile or a YAML file.
-        #[arg(value_name = "NAME|FILE", default_value = profile::BASELINE)]
-        profile: String,
+        /// A shipped profile or a YAML file; the workspace's, or baseline, when absent.
+        #[arg(value_name = "NAME|FILE")]
+        profile: Option<String>,
+        #[command(flatten)]
+        workspace: WorkspaceArguments,
         /// A tag of the target that it is for; several when given again.
         #[arg(long = "tag", value_name = "TAG")]
         tags: Vec<String>,
@@ -34,18 +37,29 @@ pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
         Verb::List { catalog } => list(&catalog.load()?, output),
         Verb::Show {
             profile,
+            workspace,
             tags,
             catalog,
-        } => show(profile, tags, &catalog.load()?, output),
+        } => {
+            let catalog = catalog.load()?;
+            let workspace = workspace.load()?;
+            let profile = load_profile(profile.as_deref(), workspace.as_ref(), &catalog)?;
+            show(&profile, tags, &catalog, output)
+        }
     }
 }
 
 /// The shipped profile of this name, or the one in this file.
 pub(super) fn load(name: &str, catalog: &Catalog) -> Result<Profile, Stop> {
-    Profile::named(name, catalog).map_err(|error| match error {
+    Profile::named(name, catalog).map_err(stop)
+}
+
+/// Why a profile could not be loaded, as a run ends with it.
+pub(super) fn stop(error: ProfileError) -> Stop {
+    match error {
         ProfileError::Unreadable { .. } => Stop::failed(error),
         ProfileError::Unknown { .. } | ProfileError::Problems(_) => Stop::usage(error),
-    })
+    }
 }
 
 fn list(catalog: &Catalog, output: &Output) -> Result<Exit, Stop> {
@@ -70,8 +84,7 @@ fn list(catalog: &Catalog, output: &Output) -> Result<Exit, Stop> {
     Ok(Exit::Good)
 }
 
-fn show(name: &str, tags: &[String], catalog: &Catalog, output: &Output) -> Result<Exit, Stop> {
-    let whole = load(name, catalog)?;
+fn show(whole: &Profile, tags: &[String], catalog: &Catalog, output: &Output) -> Result<Exit, Stop> {
     let profile = whole.for_tags(tags).map_err(Stop::usage)?;
     let known: Vec<&str> = whole.tags().collect();
     for tag in tags.iter().filter(|tag| !known.contains(&tag.as_str())) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use ring::digest;
 use tempfile::TempDir;
@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::parse::parse;
 use crate::assessment::Attachment;
 use crate::attestation::Attested;
+use crate::file::leads_down;
 use crate::folder::{self, FolderError, inside, open_regular};
 use crate::signature::SignedKind;
 
@@ -92,10 +93,7 @@ pub fn read_folder(folder: &Path, keep: Keep) -> Result<AttestedFolder, FolderEr
 /// Looks for a document inside the folder, and copies it where it is to be kept.
 fn look(root: &Path, name: &str, copies: Option<&Path>) -> Document {
     let relative = Path::new(name);
-    let leads_out = relative
-        .components()
-        .any(|part| !matches!(part, Component::Normal(_) | Component::CurDir));
-    if relative.is_absolute() || leads_out || name.is_empty() {
+    if !leads_down(relative) {
         return Document::Missing("its path leads out of the folder".to_owned());
     }
     let found = inside(&root.join(relative), root)

@@ -8,18 +8,21 @@ use std::thread;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::attestation::{Attestation, Attested, Certificate, Person};
+use crate::attestation::{Attestation, Attested, Certificate, Draft, Person};
 use crate::folder::is_stem;
-use crate::signature::SIGNATURE_SUFFIX;
+use crate::signature::{SIGNATURE_SUFFIX, statement_of};
 use crate::yaml::{self, Place, Problem, Problems};
 
 /// Only enough of a file to know what it is.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Debug, PartialEq, Deserialize, JsonSchema)]
 struct Kind {
     kind: String,
+    #[serde(default)]
+    draft: bool,
 }
 
 enum Parsed {
+    Draft(Draft),
     Attestation(Box<Attestation>),
     Certificate(Box<Certificate>),
 }
@@ -30,8 +33,9 @@ type One<'a> = (&'a str, String, Result<Parsed, Problems>);
 ///
 /// # Errors
 /// Every problem of every file.
-pub fn parse(files: BTreeMap<String, Vec<u8>>) -> Result<Attested, Problems> {
+pub fn parse(mut files: BTreeMap<String, Vec<u8>>) -> Result<Attested, Problems> {
     let (mut attestations, mut certificates) = (BTreeMap::new(), BTreeMap::new());
+    let mut drafts = BTreeMap::new();
     let mut problems = Vec::new();
     let mut taken: BTreeMap<String, String> = BTreeMap::new();
     for (file, id, parsed) in parse_all(&files) {
@@ -47,6 +51,9 @@ pub fn parse(files: BTreeMap<String, Vec<u8>>) -> Result<Attested, Problems> {
             problems.push(Place::default().problem(file, message, "rename one of the two"));
         }
         match parsed {
+            Ok(Parsed::Draft(parsed)) => {
+                drafts.insert(id, parsed);
+            }
             Ok(Parsed::Attestation(parsed)) => {
                 attestations.insert(id, *parsed);
             }
@@ -56,7 +63,10 @@ pub fn parse(files: BTreeMap<String, Vec<u8>>) -> Result<Attested, Problems> {
             Err(found) => problems.extend(found.0),
         }
     }
-    let attested = Attested::new(attestations, certificates, files);
+    // A draft is nobody's word, so its file is no part of what was attested.
+    files.retain(|file, _| !belongs_to(file, &drafts));
+    let mut attested = Attested::new(attestations, certificates, files);
+    attested.drafts = drafts;
     for id in attested.circles() {
         let (file, place) = place(&attested, id, "/supersedes");
         let message = "statements replace one another in a circle, so that none of them would count";
@@ -67,6 +77,13 @@ pub fn parse(files: BTreeMap<String, Vec<u8>>) -> Result<Attested, Problems> {
     } else {
         Err(Problems(problems))
     }
+}
+
+/// Whether a file is a draft, or a signature beside one.
+fn belongs_to(file: &str, drafts: &BTreeMap<String, Draft>) -> bool {
+    let name = file.trim_start_matches("attestations/");
+    let stem = Path::new(name).file_stem().unwrap_or_default().to_string_lossy();
+    drafts.contains_key(statement_of(name).unwrap_or(&stem))
 }
 
 fn parse_all(files: &BTreeMap<String, Vec<u8>>) -> Vec<One<'_>> {
@@ -99,26 +116,35 @@ fn parse_one<'a>(file: &'a str, bytes: &[u8]) -> One<'a> {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    let parsed = match kind(file, bytes) {
-        Err(problems) => Err(problems),
-        Ok(kind) if kind == "attestation" => yaml::parse::<Attestation>(file, bytes).and_then(|parsed| {
-            checked(
-                check_attestation(file, bytes, &parsed),
-                Parsed::Attestation(Box::new(parsed)),
-            )
-        }),
-        Ok(kind) if kind == "certificate" => yaml::parse::<Certificate>(file, bytes).and_then(|parsed| {
-            checked(
-                check_certificate(file, bytes, &parsed),
-                Parsed::Certificate(Box::new(parsed)),
-            )
-        }),
-        Ok(kind) => Err(Problems(vec![yaml::place(bytes, "/kind").problem(
-            file,
-            format!("the kind `{kind}` is not known"),
-            "write `kind: attestation` or `kind: certificate`",
-        )])),
-    };
+    let parsed =
+        match kind(file, bytes) {
+            Err(problems) => Err(problems),
+            Ok(Kind { kind, draft: true }) if kind == "attestation" => {
+                yaml::parse_part::<Draft, Attestation>(file, bytes).map(Parsed::Draft)
+            }
+            Ok(Kind { kind, draft: true }) if kind == "certificate" => {
+                yaml::parse_part::<Draft, Certificate>(file, bytes).map(Parsed::Draft)
+            }
+            Ok(Kind { kind, .. }) if kind == "attestation" => yaml::parse::<Attestation>(file, bytes)
+                .and_then(|parsed| {
+                    checked(
+                        check_attestation(file, bytes, &parsed),
+                        Parsed::Attestation(Box::new(parsed)),
+                    )
+                }),
+            Ok(Kind { kind, .. }) if kind == "certificate" => yaml::parse::<Certificate>(file, bytes)
+                .and_then(|parsed| {
+                    checked(
+                        check_certificate(file, bytes, &parsed),
+                        Parsed::Certificate(Box::new(parsed)),
+                    )
+                }),
+            Ok(Kind { kind, .. }) => Err(Problems(vec![yaml::place(bytes, "/kind").problem(
+                file,
+                format!("the kind `{kind}` is not known"),
+                "write `kind: attestation` or `kind: certificate`",
+            )])),
+        };
     (file, id, parsed)
 }
 
@@ -131,14 +157,19 @@ fn checked(problems: Vec<Problem>, parsed: Parsed) -> Result<Parsed, Problems> {
 }
 
 /// What a file says it is. Most say so in a line of its own, which saves parsing them twice.
-fn kind(file: &str, bytes: &[u8]) -> Result<String, Problems> {
+fn kind(file: &str, bytes: &[u8]) -> Result<Kind, Problems> {
     let plain = std::str::from_utf8(bytes).ok().and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("kind:"))?;
-        Some(line.trim()).filter(|kind| ["attestation", "certificate"].contains(kind))
+        // Whatever looks like a draft is looked at closely.
+        Some(line.trim())
+            .filter(|kind| ["attestation", "certificate"].contains(kind) && !text.contains("draft"))
     });
     match plain {
-        Some(kind) => Ok(kind.to_owned()),
-        None => yaml::parse::<Kind>(file, bytes).map(|parsed| parsed.kind),
+        Some(kind) => Ok(Kind {
+            kind: kind.to_owned(),
+            draft: false,
+        }),
+        None => yaml::parse::<Kind>(file, bytes),
     }
 }
 

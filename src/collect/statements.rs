@@ -60,12 +60,18 @@ pub(super) fn missing(rows: &[Row], reading: &Reading<'_>, kind: &str) -> Option
     let control = reading.control;
     rows.is_empty().then(|| {
         let article = if kind == "attestation" { "an" } else { "a" };
-        (
-            format!("{article} {kind} for `{control}` that names this target"),
-            format!(
+        let help = match reading.attested.draft_of(control, reading.subject) {
+            Some(draft) => format!(
+                "attestations/{draft}.yaml is a draft: fill it in, and remove its line `draft: true`"
+            ),
+            None => format!(
                 "run `pgdossier attest new {control}`, or write attestations/{control}.yaml with `kind: {kind}` and \
                  `controls: [{control}]`"
             ),
+        };
+        (
+            format!("{article} {kind} for `{control}` that names this target"),
+            help,
         )
     })
 }

@@ -40,6 +40,11 @@ pub fn write_statements(folder: &Path, as_of: DateTime<Utc>) -> Result<(), DemoE
 }
 
 fn with_days(text: &str, today: NaiveDate) -> String {
+    // The first line tells an editor where the schema lies here; it lies elsewhere for whoever reads the bundle.
+    let text = match text.split_once('\n') {
+        Some((first, rest)) if first.starts_with("# yaml-language-server:") => rest,
+        _ => text,
+    };
     let mut parts = text.split("{today");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::key_file::{read_small, write_public};
@@ -14,7 +15,7 @@ use crate::signature::{APPROVER, REQUESTER, REVIEWER, SignedKind};
 pub const POLICY_VERSION: u32 = 1;
 
 /// What an auditor trusts. Nothing in a bundle can add to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrustPolicy {
     /// Always [`POLICY_VERSION`].
@@ -32,7 +33,7 @@ pub struct TrustPolicy {
 }
 
 /// A key, who holds it and what it may sign.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrustedKey {
     /// Hex SHA-256 of the key's SPKI DER; must agree with `public_key`.
@@ -63,7 +64,7 @@ pub struct TrustedKey {
 }
 
 /// Why a key was revoked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Revocation {
     /// Somebody else may have it: nothing it signed counts without a trusted time from before.
@@ -77,7 +78,7 @@ pub enum Revocation {
 }
 
 /// How many different owners must have signed a kind of statement in a role.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Requirement {
     /// The kind of statement: `assessment`, `attestation` for each file of attestations and certificates, or `waiver`
@@ -93,7 +94,7 @@ pub struct Requirement {
 }
 
 /// Whether a trusted time is needed and who may give it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TimestampRule {
     /// Certificates, in PEM, of the time-stamping authorities' roots.
@@ -103,7 +104,7 @@ pub struct TimestampRule {
 }
 
 /// The part of a series that the auditor has accepted already.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SeriesPin {
     /// The series' name.

@@ -95,6 +95,11 @@ pub(super) fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
     Ok(keywords)
 }
 
+/// Whether a connection string holds a secret itself, rather than saying where one lies.
+pub fn holds_secret(text: &str) -> bool {
+    parse(text).is_ok_and(|keywords| keywords.keys().any(|name| SECRET.contains(&name.as_str())))
+}
+
 /// Refuses keywords that are not known or not supported.
 pub(super) fn check_keyword(name: &str) -> Result<(), String> {
     if SUPPORTED.contains(&name) || WITHOUT_EFFECT.contains(&name) {

@@ -15,16 +15,30 @@ pub(super) fn explain<T: JsonSchema>(file: &str, text: &str, error: &Error) -> V
         Ok(tree) => tree,
         Err(error) => return vec![from_parser(file, &error)],
     };
+    let mut problems = violations::<T>(file, &tree);
+    if problems.is_empty() {
+        problems.push(from_parser(file, error));
+    }
+    problems
+}
+
+/// What the schema of `T` says of a document, whatever `T` itself would.
+pub(super) fn against_schema<T: JsonSchema>(file: &str, text: &str) -> Vec<Problem> {
+    match serde_yaml::from_str_with_options::<Spanned<Node>>(text, options()) {
+        Ok(tree) => violations::<T>(file, &tree),
+        Err(error) => vec![from_parser(file, &error)],
+    }
+}
+
+/// Everything in which a document differs from the schema of `T`, in the order of its lines.
+fn violations<T: JsonSchema>(file: &str, tree: &Spanned<Node>) -> Vec<Problem> {
     let schema = schemars::schema_for!(T);
     let mut problems = Vec::new();
     if let Ok(validator) = jsonschema::validator_for(schema.as_value()) {
         let value = tree.value.to_json();
         for violation in validator.iter_errors(&value) {
-            from_violation(file, schema.as_value(), &tree, &violation, &mut problems);
+            from_violation(file, schema.as_value(), tree, &violation, &mut problems);
         }
-    }
-    if problems.is_empty() {
-        problems.push(from_parser(file, error));
     }
     problems.sort_by_key(|problem| (problem.line, problem.column));
     problems.dedup();
@@ -94,11 +108,13 @@ fn from_violation(
             ));
         }
         ValidationErrorKind::Type { .. } => {
-            let wanted = violation.to_string();
-            let wanted = wanted.rsplit("type").next().unwrap_or_default().replace('"', "");
             problems.push(place.problem(
                 file,
-                format!("{name} is {}, and must be{wanted}", node.value.kind()),
+                format!(
+                    "{name} is {}, and must be {}",
+                    node.value.kind(),
+                    wanted(violation)
+                ),
                 "",
             ));
         }
@@ -135,6 +151,22 @@ fn from_violation(
         }
         _ => problems.push(place.problem(file, format!("{name}: {violation}"), "")),
     }
+}
+
+/// The types that would do, as the violation ends: `type "string"`, or `types "null", "string"`.
+fn wanted(violation: &ValidationError<'_>) -> String {
+    let text = violation.to_string();
+    let types = text
+        .rsplit("type")
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches('s');
+    let types = types.split(',').map(|one| one.trim().trim_matches('"'));
+    // Nothing is what the field's absence is for.
+    types
+        .filter(|one| *one != "null")
+        .collect::<Vec<_>>()
+        .join(" or ")
 }
 
 /// The branch of a choice that was meant: the one that fails deepest, or the only one that takes this type of value.

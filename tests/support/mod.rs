@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unused_imports)] // each test file uses its own part
 
+pub mod page;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -249,28 +251,10 @@ pub fn conninfo_as(cluster: &Cluster, role: &str, database: &str) -> String {
 
 /// Runs every command of a page of the docs as a new user would; the folder that they ran in, and all they said.
 pub fn tried(page: &str, environment: &[(&str, &str)]) -> (Workspace, String) {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
-    let page = std::fs::read_to_string(page).unwrap();
-    let blocks: Vec<&str> = page
-        .split("```sh\n")
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap())
-        .collect();
-    assert!(blocks.len() >= 4, "{}", blocks.len());
     let workspace = Workspace::new();
-    let program = Path::new(env!("CARGO_BIN_EXE_pgdossier")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let output = Command::new("bash")
-        .args(["-c", &format!("set -eu\n{}", blocks.join("\n"))])
-        .current_dir(workspace.folder.path())
-        .env("PATH", path)
-        .env("HOME", workspace.folder.path())
-        .env("PGDOSSIER_PASSPHRASE", "a passphrase")
-        // 2026-11-23T09:00:00Z
-        .env("SOURCE_DATE_EPOCH", "1795424400")
-        .envs(environment.iter().copied())
-        .output()
-        .unwrap();
+    // 2026-11-23T09:00:00Z
+    let clock = "1795424400";
+    let output = page::run(&page::read(page), workspace.folder.path(), clock, environment);
     let said = text(&output.stdout) + &text(&output.stderr);
     assert!(output.status.success(), "{said}");
     (workspace, said)

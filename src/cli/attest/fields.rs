@@ -2,7 +2,8 @@
 
 use crate::attestation::{Question, QuestionKind, yes_or_no};
 use crate::cli::form::Form::{File, List, Text, Word};
-use crate::cli::form::{Field, field, list, quoted, word};
+use crate::cli::form::{Field, field, list, word};
+use crate::yaml::quoted;
 
 /// The fields of an attestation, but its controls, answers and documents.
 pub(super) const ATTESTATION: &[Field] = &[

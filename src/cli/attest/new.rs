@@ -8,15 +8,17 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::json;
 
-use super::fields::{ATTESTATION, CERTIFICATE, hint, write_answer};
+use super::fields::hint;
+use super::sheet::{Sheet, kind_for};
 use crate::attestation::{Day, Frequency};
 use crate::cli::arguments::{CatalogArguments, clock, parse_time};
 use crate::cli::attested::{Existing, put_file};
-use crate::cli::form::{self, Field, Pair, pair, quoted};
+use crate::cli::form::{self, Pair, pair};
 use crate::cli::output::Output;
+use crate::cli::workspace::{WorkspaceArguments, schema_line};
 use crate::cli::{Exit, Stop};
 use crate::collect;
-use crate::control::{Catalog, Control};
+use crate::control::Catalog;
 use crate::evidence::sha256_hex;
 use crate::folder::is_stem;
 
@@ -25,12 +27,17 @@ pub(in crate::cli) struct Arguments {
     /// The control that it answers; further ones too, if one statement answers several.
     #[arg(value_name = "CONTROL", required = true)]
     answering: Vec<String>,
-    /// The folder of attestations.
-    #[arg(long, value_name = "DIR", default_value = "attestations")]
-    folder: PathBuf,
+    /// The folder of attestations; the workspace's, or `attestations`, when absent.
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    #[command(flatten)]
+    workspace: WorkspaceArguments,
     /// The name of the file, without .yaml; the first control when absent. Never overwrites.
     #[arg(long)]
     id: Option<String>,
+    /// Ask nothing: write a draft to fill in. It counts for nothing until its line `draft: true` is removed.
+    #[arg(long)]
+    draft: bool,
     /// A field, such as performed_by.name=Ann; what is mandatory and absent is asked on the terminal.
     #[arg(long = "set", value_name = "FIELD=VALUE", value_parser = pair)]
     fields: Vec<Pair>,
@@ -53,14 +60,6 @@ pub(in crate::cli) struct Arguments {
     catalog: CatalogArguments,
 }
 
-/// What the file will say.
-struct Draft<'a> {
-    kind: &'static str,
-    controls: Vec<&'a Control>,
-    fields: BTreeMap<String, String>,
-    answers: BTreeMap<String, String>,
-}
-
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
     let catalog = arguments.catalog.load()?;
     let id = arguments.id.as_ref().or(arguments.answering.first());
@@ -71,94 +70,86 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
         );
         return Err(Stop::usage(message));
     }
-    let path = arguments.folder.join(format!("{id}.yaml"));
-    if path.exists() {
-        let message = format!(
-            "`{}` exists already, and is not overwritten; choose another name with --id",
-            path.display()
-        );
-        return Err(Stop::usage(message));
+    let folder = arguments.workspace.attestations(arguments.folder.as_deref())?;
+    let path = folder.join(format!("{id}.yaml"));
+    let mut sheet = sheet(arguments, &folder, &catalog)?;
+    let existing = refuse_existing(&path, &sheet)?;
+    if !arguments.draft {
+        sheet.set_defaults(Day::of(clock(arguments.as_of)?));
+        if std::io::stdin().is_terminal() {
+            let (mut input, mut out) = (std::io::stdin().lock(), anstream::stderr().lock());
+            sheet.ask(&mut input, &mut out).map_err(Stop::failed)?;
+        }
+        sheet.refuse_missing()?;
     }
-    let mut draft = Draft::new(arguments, &catalog)?;
-    draft.set_defaults(Day::of(clock(arguments.as_of)?));
-    if std::io::stdin().is_terminal() {
-        let (mut input, mut out) = (std::io::stdin().lock(), anstream::stderr().lock());
-        draft.ask(&mut input, &mut out).map_err(Stop::failed)?;
-    }
-    draft.refuse_missing()?;
-    let documents = digests(arguments)?;
-    let text = draft.write(arguments, &documents);
+    let text = sheet.write();
     let file = format!("attestations/{id}.yaml");
     collect::parse_attestations(BTreeMap::from([(file, text.clone().into_bytes())])).map_err(|problems| {
         Stop::usage(format!("nothing was written, for it would be wrong:\n{problems}"))
     })?;
-    std::fs::create_dir_all(&arguments.folder)
-        .map_err(|error| Stop::failed(format!("cannot make `{}`: {error}", arguments.folder.display())))?;
-    put_file(&path, text.as_bytes(), Existing::Kept)?;
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| Stop::failed(format!("cannot make `{}`: {error}", folder.display())))?;
+    put_file(&path, text.as_bytes(), existing)?;
     output.note(&format!(
         "wrote {0}\nread it, then check it: pgdossier attest check {0}",
         path.display()
     ));
-    output.result(&json!({"file": path, "kind": draft.kind}), || {
+    output.result(&json!({"file": path, "kind": sheet.kind}), || {
         path.display().to_string()
     });
     Ok(Exit::Good)
 }
 
-impl<'a> Draft<'a> {
-    fn new(arguments: &Arguments, catalog: &'a Catalog) -> Result<Self, Stop> {
-        let mut controls = Vec::new();
-        for name in &arguments.answering {
-            let unknown = || {
-                Stop::usage(format!(
-                    "there is no control `{name}`; `pgdossier controls list` names them all"
-                ))
-            };
-            controls.push(catalog.control(name).ok_or_else(unknown)?);
-        }
-        let answers = |collector: &str| {
-            controls.iter().all(|control: &&Control| {
-                control
-                    .evidence
-                    .iter()
-                    .any(|request| request.collector == collector)
-            })
+/// What the arguments say already.
+fn sheet<'a>(arguments: &Arguments, folder: &Path, catalog: &'a Catalog) -> Result<Sheet<'a>, Stop> {
+    let mut controls = Vec::new();
+    for name in &arguments.answering {
+        let unknown = || {
+            Stop::usage(format!(
+                "there is no control `{name}`; `pgdossier controls list` names them all"
+            ))
         };
-        let kind = match (answers("attestation"), answers("certificate")) {
-            (true, _) => "attestation",
-            (false, true) => "certificate",
-            (false, false) => {
-                let message = "these controls are not all answered by attestations, nor all by certificates; \
-                               `pgdossier controls show` tells what answers a control";
-                return Err(Stop::usage(message));
-            }
-        };
-        let draft = Self {
-            kind,
-            controls,
-            fields: arguments.fields.iter().cloned().collect(),
-            answers: arguments.answers.iter().cloned().collect(),
-        };
-        draft.refuse_unknown()?;
-        if kind == "attestation" && !(arguments.noted.is_empty() && arguments.complementary.is_empty()) {
-            return Err(Stop::usage("--noted and --complementary are for certificates"));
-        }
-        Ok(draft)
+        controls.push(catalog.control(name).ok_or_else(unknown)?);
     }
-
-    fn known(&self) -> &'static [Field] {
-        if self.kind == "attestation" {
-            ATTESTATION
-        } else {
-            CERTIFICATE
-        }
+    let kind = kind_for(&controls)?;
+    let sheet = Sheet {
+        kind,
+        draft: arguments.draft,
+        schema: schema_line(folder, kind),
+        controls,
+        fields: arguments.fields.iter().cloned().collect(),
+        answers: arguments.answers.iter().cloned().collect(),
+        noted: arguments.noted.clone(),
+        complementary: arguments.complementary.clone(),
+        documents: digests(&arguments.documents, folder)?,
+    };
+    sheet.refuse_unknown()?;
+    if kind == "attestation" && !(sheet.noted.is_empty() && sheet.complementary.is_empty()) {
+        return Err(Stop::usage("--noted and --complementary are for certificates"));
     }
+    Ok(sheet)
+}
 
-    fn questions(&self) -> impl Iterator<Item = &'a crate::attestation::Question> + use<'a> {
-        let controls = self.controls.clone();
-        controls.into_iter().flat_map(|control| &control.questions)
+/// A file that is there stays, unless it is a draft in which nobody has written anything yet.
+fn refuse_existing(path: &Path, sheet: &Sheet<'_>) -> Result<Existing, Stop> {
+    if path.symlink_metadata().is_err() {
+        return Ok(Existing::Kept);
     }
+    let untouched = sheet.controls.iter().any(|control| {
+        let draft = Sheet::draft(control, sheet.schema.clone());
+        let there = std::fs::read(path).ok();
+        draft.is_ok_and(|draft| there == Some(draft.write().into_bytes()))
+    });
+    if untouched && !sheet.draft {
+        return Ok(Existing::Replaced);
+    }
+    Err(Stop::usage(format!(
+        "`{}` exists already, and is not overwritten; fill it in, or choose another name with --id",
+        path.display()
+    )))
+}
 
+impl Sheet<'_> {
     fn refuse_unknown(&self) -> Result<(), Stop> {
         if let Some(message) = form::unknown(self.known(), &self.fields) {
             return Err(Stop::usage(message));
@@ -232,51 +223,6 @@ impl<'a> Draft<'a> {
             lines.join("\n")
         )))
     }
-
-    fn write(&self, arguments: &Arguments, documents: &[(Pair, String)]) -> String {
-        let what = match self.kind {
-            "attestation" => "What somebody of ours attests",
-            _ => "What a third party certifies",
-        };
-        let mut text = format!(
-            "# {what}. `pgdossier attest check` tells what is wrong with it, `pgdossier attest sign` signs it.\nkind: {}\n",
-            self.kind
-        );
-        let ids: Vec<&str> = self.controls.iter().map(|control| control.id.as_str()).collect();
-        text.push_str(&format!(
-            "# The controls that it answers.\ncontrols: [{}]\n",
-            ids.join(", ")
-        ));
-        text.push_str(&form::write(self.known(), &self.fields));
-        if self.kind == "attestation" {
-            text.push_str(&self.write_answers());
-        } else {
-            text.push_str(&write_certificate_lists(arguments));
-        }
-        text.push_str(&write_documents(documents));
-        text
-    }
-
-    fn write_answers(&self) -> String {
-        let mut text = String::from("# Answers to what the controls ask.\n");
-        if self.questions().next().is_none() {
-            return text + "# answers: {}\n";
-        }
-        text.push_str(if self.answers.is_empty() {
-            "# answers:\n"
-        } else {
-            "answers:\n"
-        });
-        for question in self.questions() {
-            let optional = if question.required { "" } else { " (optional)" };
-            text.push_str(&format!("  # {}{optional}\n", question.ask));
-            text.push_str(&match self.answers.get(&question.id) {
-                Some(answer) => format!("  {}: {}\n", question.id, write_answer(question, answer)),
-                None => format!("#  {}: {}\n", question.id, question.kind.example()),
-            });
-        }
-        text
-    }
 }
 
 fn frequency(word: &str) -> Option<Frequency> {
@@ -284,76 +230,18 @@ fn frequency(word: &str) -> Option<Frequency> {
 }
 
 /// The documents with their digests.
-fn digests(arguments: &Arguments) -> Result<Vec<(Pair, String)>, Stop> {
+fn digests(documents: &[Pair], folder: &Path) -> Result<Vec<(Pair, String)>, Stop> {
     let mut all = Vec::new();
-    for (name, description) in &arguments.documents {
-        let bytes = std::fs::read(arguments.folder.join(Path::new(name))).map_err(|error| {
+    for (name, description) in documents {
+        let bytes = std::fs::read(folder.join(Path::new(name))).map_err(|error| {
             Stop::usage(format!(
                 "cannot read the document `{name}` in `{}`: {error}; put it there first",
-                arguments.folder.display()
+                folder.display()
             ))
         })?;
         all.push(((name.clone(), description.clone()), sha256_hex(&bytes)));
     }
     Ok(all)
-}
-
-fn write_documents(documents: &[(Pair, String)]) -> String {
-    let mut text =
-        String::from("# What it rests on: files beside this one; those that sha256 names are pinned.\n");
-    if documents.is_empty() {
-        return text + "# documents:\n#   - file: report.pdf\n#     description: what it shows\n";
-    }
-    text.push_str("documents:\n");
-    for ((name, description), sha256) in documents {
-        text.push_str(&format!(
-            "  # The file, relative to this folder.\n  - file: {}\n    # What it shows.\n    description: {}\n    \
-             # Its digest when this was written.\n    sha256: {}\n",
-            quoted(name),
-            quoted(description),
-            quoted(sha256)
-        ));
-    }
-    text
-}
-
-fn write_certificate_lists(arguments: &Arguments) -> String {
-    let mut text =
-        String::from("# Exceptions that the issuer noted, each with what follows from it for us.\n");
-    if arguments.noted.is_empty() {
-        text.push_str("exceptions_noted: []\n");
-    } else {
-        text.push_str("exceptions_noted:\n");
-    }
-    for (noted, response) in &arguments.noted {
-        text.push_str(&format!(
-            "  - noted: {}\n    response: {}\n",
-            quoted(noted),
-            quoted(response)
-        ));
-    }
-    text.push_str(
-        "# What it leaves to us (complementary user-entity controls), and our controls that see to it.\n",
-    );
-    if arguments.complementary.is_empty() {
-        text.push_str("complementary_controls: []\n");
-    } else {
-        text.push_str("complementary_controls:\n");
-    }
-    for (requirement, controls) in &arguments.complementary {
-        let controls: Vec<&str> = controls
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .collect();
-        let controls: Vec<String> = controls.into_iter().map(quoted).collect();
-        text.push_str(&format!(
-            "  - requirement: {}\n    answered_by: [{}]\n",
-            quoted(requirement),
-            controls.join(", ")
-        ));
-    }
-    text
 }
 
 #[cfg(test)]
@@ -364,20 +252,20 @@ mod tests {
     fn what_is_missing_is_asked_until_it_is_answered() {
         let catalog = Catalog::embedded().unwrap();
         let control = catalog.control("physical-server-room-access").unwrap();
-        let mut draft = Draft {
+        let mut sheet = Sheet {
             kind: "attestation",
             controls: vec![control],
             fields: BTreeMap::from([("performed_by.name".to_owned(), "Ann".to_owned())]),
-            answers: BTreeMap::new(),
+            ..Sheet::default()
         };
-        draft.set_defaults("2026-11-23".parse().unwrap());
+        sheet.set_defaults("2026-11-23".parse().unwrap());
         let (mut input, mut out) = (&b"\nAll was well.\nsatisfied\n2027-02-23\n"[..], Vec::new());
-        draft.ask(&mut input, &mut out).unwrap();
-        assert_eq!(draft.fields["statement"], "All was well.");
-        assert_eq!(draft.fields["expires_at"], "2027-02-23");
+        sheet.ask(&mut input, &mut out).unwrap();
+        assert_eq!(sheet.fields["statement"], "All was well.");
+        assert_eq!(sheet.fields["expires_at"], "2027-02-23");
         let asked = String::from_utf8(out).unwrap();
         assert!(!asked.contains("performed_by.name"), "{asked}");
         assert_eq!(asked.matches("(statement,").count(), 2, "{asked}");
-        assert!(draft.refuse_missing().unwrap_err().message.contains("--answer"));
+        assert!(sheet.refuse_missing().unwrap_err().message.contains("--answer"));
     }
 }

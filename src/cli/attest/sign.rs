@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 use crate::cli::arguments::{CatalogArguments, KeyArguments, clock, file_at, parse_time, place};
 use crate::cli::attested::{Existing, judge_signatures, put_file, read_statements, statement_file};
 use crate::cli::output::Output;
+use crate::cli::workspace::WorkspaceArguments;
 use crate::cli::{Exit, Stop};
 use crate::collect::{AttestedFolder, Document, Keep};
 use crate::control::Catalog;
 use crate::sign::{TrustPolicy, sign_statement};
 use crate::signature::{ATTESTOR, REVIEWER, SignatureFact, SignatureState, SignedKind, signature_file};
+use crate::workspace::Workspace;
 
 /// What somebody signs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -40,6 +42,12 @@ pub(in crate::cli) struct Arguments {
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
     let (folder, id) = file_at(&arguments.file)?;
     let mut read = read_statements(&folder, Keep::Digests)?;
+    if read.attested.drafts.contains_key(&id) {
+        return Err(Stop::usage(format!(
+            "`{}` is a draft; fill it in, remove its line `draft: true`, and sign it then",
+            arguments.file.display()
+        )));
+    }
     let (name, digest) = statement_file(&read.attested, &id)
         .ok_or_else(|| Stop::usage(format!("`{}` is no attestation", arguments.file.display())))?;
     let documents = documents(&read, &id)?;
@@ -111,12 +119,14 @@ fn documents(read: &AttestedFolder, id: &str) -> Result<BTreeMap<String, String>
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyArguments {
-    /// A folder of attestations, or one file.
-    #[arg(value_name = "DIR|FILE", default_value = "attestations")]
-    path: PathBuf,
-    /// The trust policy that says whose signatures count.
+    /// A folder of attestations, or one file; the workspace's, or `attestations`, when absent.
+    #[arg(value_name = "DIR|FILE")]
+    path: Option<PathBuf>,
+    #[command(flatten)]
+    workspace: WorkspaceArguments,
+    /// The trust policy that says whose signatures count; the workspace's when absent.
     #[arg(long, value_name = "FILE")]
-    trust: PathBuf,
+    trust: Option<PathBuf>,
     /// The time at which keys have to be good: a day or RFC 3339; SOURCE_DATE_EPOCH, or now, when absent.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     as_of: Option<DateTime<Utc>>,
@@ -126,8 +136,16 @@ pub(in crate::cli) struct VerifyArguments {
 
 pub(super) fn verify(arguments: &VerifyArguments, output: &Output) -> Result<Exit, Stop> {
     let catalog = arguments.catalog.load()?;
-    let policy = TrustPolicy::load(&arguments.trust).map_err(Stop::usage)?;
-    let (folder, only) = place(&arguments.path)?;
+    let workspace = arguments.workspace.load()?;
+    let trust = arguments.trust.as_deref();
+    let trust = trust
+        .or(workspace.as_ref().and_then(Workspace::trust))
+        .ok_or_else(|| {
+            Stop::usage("there is no trust policy; name one with --trust, or in pgdossier.yaml under `trust`")
+        })?;
+    let policy = TrustPolicy::load(trust).map_err(Stop::usage)?;
+    let path = arguments.workspace.attestations(arguments.path.as_deref())?;
+    let (folder, only) = place(&path)?;
     let folder = if folder.as_os_str().is_empty() {
         PathBuf::from(".")
     } else {

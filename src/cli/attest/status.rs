@@ -13,33 +13,36 @@ use crate::attestation::Subject;
 use crate::cli::arguments::{CatalogArguments, clock, parse_time};
 use crate::cli::attested::{judge_signatures, read_statements};
 use crate::cli::output::Output;
-use crate::cli::profile::load as load_profile;
+use crate::cli::workspace::{WorkspaceArguments, load_profile};
 use crate::cli::{Exit, Stop};
 use crate::collect::{self, AttestedFolder, Keep};
 use crate::control::{Applicability, Catalog, Control, TargetFacts};
 use crate::evidence::Row;
-use crate::profile;
 use crate::sign::TrustPolicy;
 use crate::target::Inventory;
+use crate::workspace::Workspace;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// A folder of attestations and certificates.
-    #[arg(value_name = "DIR", default_value = "attestations")]
-    folder: PathBuf,
+    /// A folder of attestations and certificates; the workspace's, or `attestations`, when absent.
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+    #[command(flatten)]
+    workspace: WorkspaceArguments,
     /// The day to look from: a day or RFC 3339; SOURCE_DATE_EPOCH, or now, when absent.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     as_of: Option<DateTime<Utc>>,
     /// Days before its end from which a statement is told to expire.
     #[arg(long, value_name = "DAYS", default_value_t = 60)]
     within: u32,
-    /// A YAML file that lists the targets; without one, what is there for any target is listed.
+    /// A YAML file that lists the targets; the workspace's when absent. Without one, what is there for any target is
+    /// listed.
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
-    /// Which controls are mandatory: a shipped profile or a YAML file.
-    #[arg(long, value_name = "NAME|FILE", default_value = profile::BASELINE)]
-    profile: String,
-    /// A trust policy that says whose signatures count.
+    /// Which controls are mandatory: a shipped profile or a YAML file; the workspace's, or baseline, when absent.
+    #[arg(long, value_name = "NAME|FILE")]
+    profile: Option<String>,
+    /// A trust policy that says whose signatures count; the workspace's when absent.
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     #[command(flatten)]
@@ -73,13 +76,20 @@ struct Asked<'a> {
 
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
     let catalog = arguments.catalog.load()?;
-    let profile = load_profile(&arguments.profile, &catalog)?;
-    let policy = arguments.trust.as_deref().map(TrustPolicy::load).transpose();
-    let policy = policy.map_err(Stop::usage)?;
-    let inventory = arguments.inventory.as_deref().map(Inventory::load).transpose();
-    let inventory = inventory.map_err(Stop::usage)?;
+    let workspace = arguments.workspace.load()?;
+    let workspace = workspace.as_ref();
+    let profile = load_profile(arguments.profile.as_deref(), workspace, &catalog)?;
+    let trust = arguments
+        .trust
+        .as_deref()
+        .or(workspace.and_then(Workspace::trust));
+    let policy = trust.map(TrustPolicy::load).transpose().map_err(Stop::usage)?;
+    let inventory = arguments.inventory.as_deref();
+    let inventory = inventory.or(workspace.and_then(Workspace::inventory));
+    let inventory = inventory.map(Inventory::load).transpose().map_err(Stop::usage)?;
     let as_of = clock(arguments.as_of)?;
-    let mut folder = read_statements(&arguments.folder, Keep::Digests)?;
+    let folder = arguments.workspace.attestations(arguments.folder.as_deref())?;
+    let mut folder = read_statements(&folder, Keep::Digests)?;
     judge_signatures(&mut folder.attested, &catalog, policy.as_ref(), as_of);
     let targets: Vec<Subject<'_>> = match &inventory {
         None => vec![Subject {
@@ -189,8 +199,14 @@ fn lines_of(control: &Control, asked: &Asked<'_>, folder: &AttestedFolder, catal
     for line in lines.values_mut().filter(|line| line.state == "superseded") {
         line.faults.clear();
     }
-    if lines.is_empty() && mandatory {
-        return vec![blank()];
+    if lines.is_empty() {
+        let draft = folder.attested.draft_of(&control.id, asked.subject);
+        let state = if draft.is_some() { "draft" } else { "missing" };
+        return Vec::from_iter((mandatory || draft.is_some()).then(|| Line {
+            state: state.to_owned(),
+            statement: draft.map(str::to_owned),
+            ..blank()
+        }));
     }
     lines.into_values().collect()
 }

@@ -14,6 +14,7 @@ use crate::cli::arguments::{CatalogArguments, clock, parse_time};
 use crate::cli::attested::{Existing, put_file};
 use crate::cli::form::{self, Given, Pair, pair};
 use crate::cli::output::Output;
+use crate::cli::workspace::schema_line;
 use crate::cli::{Exit, Stop};
 use crate::folder::is_stem;
 use crate::signature::SignedKind;
@@ -55,8 +56,9 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
         )));
     }
     let given = fields(arguments)?;
+    let schema = schema_line(&arguments.folder, "waiver").unwrap_or_default();
     let text = format!(
-        "# Exceptions that are accepted for a time. `pgdossier waiver check` tells what is wrong with this file, \
+        "{schema}# Exceptions that are accepted for a time. `pgdossier waiver check` tells what is wrong with this file, \
          `pgdossier waiver sign` signs it.\n# The control whose exceptions are accepted.\ncontrol: {}\n{}",
         arguments.control,
         form::write(WAIVER, &given)
