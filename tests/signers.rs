@@ -62,7 +62,10 @@ impl Desk {
     }
 
     fn command(&self) -> Command {
-        let mut command = pgdossier();
+        self.here(pgdossier())
+    }
+
+    fn here(&self, mut command: Command) -> Command {
         command
             .current_dir(self.workspace.folder.path())
             .env("SSH_AUTH_SOCK", self.path("agent"))
@@ -71,30 +74,8 @@ impl Desk {
     }
 
     fn assess(&self, key: &str, more: &[&str]) -> Output {
-        self.command()
-            .args([
-                "--format",
-                "json",
-                "assess",
-                "--period",
-                "2026-Q4",
-                "--organisation",
-                "Acme",
-            ])
-            .args([
-                "--as-of",
-                support::AS_OF,
-                "--host-access",
-                "none",
-                "--out",
-                "bundles",
-                "--key",
-                key,
-            ])
-            .args(more)
-            .arg(NOWHERE)
-            .output()
-            .unwrap()
+        let mut command = self.here(self.workspace.assess_with(key));
+        command.args(more).arg(NOWHERE).output().unwrap()
     }
 
     /// Assesses, and verifies folder and archive with a policy that was made for the key's public half.

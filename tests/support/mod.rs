@@ -58,6 +58,11 @@ impl Workspace {
 
     /// `pgdossier assess` with everything but a target.
     pub fn assess(&self) -> Command {
+        self.assess_with(self.path("key.pem"))
+    }
+
+    /// The same with another key than the workspace's own.
+    pub fn assess_with(&self, key: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = pgdossier();
         command
             .env("HOME", self.folder.path())
@@ -73,7 +78,7 @@ impl Workspace {
                 AS_OF,
             ])
             .args(["--host-access", "none", "--key"])
-            .arg(self.path("key.pem"))
+            .arg(key)
             .arg("--out")
             .arg(self.path("bundles"));
         command

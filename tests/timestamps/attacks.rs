@@ -102,6 +102,18 @@ fn a_forged_token_fails_by_its_name() {
     case.fails(&token, &["timestamp.certificate"]);
     let token = authority.signed_as("-signer tsa.pem -inkey tsa.key -noattr");
     case.fails(&token, &["timestamp.attributes"]);
+    // Another certificate of the same key, which the signer did not name.
+    authority.openssl(
+        "x509 -req -in tsa.csr -CA middle.pem -CAkey middle.key -CAcreateserial -days 365 -extfile openssl.cnf -extensions tsa -out again.pem",
+    );
+    std::fs::write(
+        authority.path("others.pem"),
+        [authority.read("middle.pem"), authority.read("again.pem")].concat(),
+    )
+    .unwrap();
+    let token =
+        authority.signed_as("-signer tsa.pem -inkey tsa.key -nocerts -certfile others.pem -cades -keyid");
+    case.fails(&token, &["timestamp.attributes"]);
     // The root is the auditor's, and a stranger is nobody's.
     std::fs::write(
         authority.path("more.pem"),

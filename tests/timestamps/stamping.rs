@@ -210,6 +210,11 @@ fn a_key_is_judged_at_the_time_that_is_proven() {
         ["key.expired", "require.threshold"]
     );
     assert_eq!(with(compromised(after)), ["key.revoked", "require.threshold"]);
+    // Even before that was found out, as far as anybody can prove.
+    assert_eq!(
+        codes(&desk.verified(&folder)),
+        ["key.revoked", "require.threshold"]
+    );
 
     desk.timestamp(&folder, &["--request", "q"]);
     std::fs::write(
