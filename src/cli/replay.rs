@@ -47,8 +47,9 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             }
         }
     }
-    let (targets, waivers) = judge_all_again(&bundle, &catalog, &mut assessment)?;
-    for target in &targets {
+    let kits = differing_kits(&bundle, &assessment);
+    let waivers = judge_all_again(&bundle, &catalog, &mut assessment)?;
+    for target in &assessment.targets {
         findings += target.findings.len();
         let path = record::findings_path(&target.summary.id);
         if bundle.read(&path).ok() != Some(record::to_json(&target.findings)) {
@@ -60,7 +61,6 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     {
         differing.push(format!("{}: what became of the waivers differs", record::WAIVERS));
     }
-    let kits = differing_kits(&bundle, &assessment);
     differing.extend(kits.iter().map(|path| format!("{path}: the script differs")));
     let json = json!({"identical": differing.is_empty(), "populations": populations, "findings": findings, "differing": differing});
     output.result(&json, || {
@@ -134,23 +134,27 @@ fn derive_again(
     }
 }
 
-/// Judges all targets, and lays the waivers beside their findings, from what the bundle holds alone.
+/// Judges all targets again, in their place, and lays the waivers beside their findings, from what the bundle holds alone.
 fn judge_all_again(
     bundle: &IntactBundle,
     catalog: &Catalog,
     assessment: &mut Assessment,
-) -> Result<(Vec<TargetRecord>, Option<WaiverRecord>), Stop> {
-    let mut targets = std::mem::take(&mut assessment.targets);
-    for target in &mut targets {
-        target.findings = judge_again(target, catalog, assessment.profile_of(target));
+) -> Result<Option<WaiverRecord>, Stop> {
+    let again: Vec<Vec<Finding>> = assessment
+        .targets
+        .iter()
+        .map(|target| judge_again(target, catalog, assessment.profile_of(target)))
+        .collect();
+    for (target, findings) in assessment.targets.iter_mut().zip(again) {
+        target.findings = findings;
     }
     let as_of = assessment.summary.as_of;
     let waivers = Loaded::from_bundle(bundle, assessment.waivers.as_ref())?.map(|loaded| {
         let sealer = &bundle.statement().predicate.signer.keyid;
         let waivers = loaded.check(catalog, as_of, Some(sealer));
-        waive(&waivers, as_of, &mut targets)
+        waive(&waivers, as_of, &mut assessment.targets)
     });
-    Ok((targets, waivers))
+    Ok(waivers)
 }
 
 fn judge_again(target: &TargetRecord, catalog: &Catalog, profile: &Profile) -> Vec<Finding> {
