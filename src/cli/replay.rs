@@ -47,6 +47,9 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             }
         }
     }
+    let kits = differing_kits(&bundle, &assessment);
+    differing.extend(kits.iter().map(|path| format!("{path}: the script differs")));
+    // This takes the targets, so everything that needs them comes before.
     let (targets, waivers) = judge_all_again(&bundle, &catalog, &mut assessment)?;
     for target in &targets {
         findings += target.findings.len();
@@ -60,8 +63,6 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     {
         differing.push(format!("{}: what became of the waivers differs", record::WAIVERS));
     }
-    let kits = differing_kits(&bundle, &assessment);
-    differing.extend(kits.iter().map(|path| format!("{path}: the script differs")));
     let json = json!({"identical": differing.is_empty(), "populations": populations, "findings": findings, "differing": differing});
     output.result(&json, || {
         if differing.is_empty() {
