@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 
 use super::mask::mask;
 use super::{Collector, Limits, session};
-use crate::evidence::{Momentary, Need, Query, Requirement, Row, Table, WhichRows, sha256_hex};
+use crate::evidence::{Momentary, Need, Query, Requirement, Row, Table, sha256_hex};
 use crate::host::{Answer, HostAccess, HostSession, Invocation};
 use crate::target::Transport;
 
@@ -19,6 +19,9 @@ pub(super) use entry::{Entries, Entry, Lack, Looked, look_at};
 pub(super) const SERVER: &str = "server";
 /// The raw table of commands: columns `name`, `parameters`, `command`, `exit`, `output`, `error`.
 pub(super) const COMMANDS: &str = "commands";
+
+/// Why those differ each time.
+const MOMENTARY: &str = "the process that answers, its age and the time";
 
 /// Rounds in which answers may lead to further commands.
 const ROUNDS: usize = 5;
@@ -238,18 +241,6 @@ pub(super) struct Hosted {
     pub(super) missing: Option<Requirement>,
 }
 
-/// The facts that are other ones each time.
-fn of_the_moment() -> Momentary {
-    Momentary {
-        columns: vec!["value".to_owned()],
-        rows: Some(WhichRows {
-            column: "name".to_owned(),
-            values: super::names(&["backend", "age", "now"]),
-        }),
-        reason: "the process that answers, its age and the time".to_owned(),
-    }
-}
-
 /// What the server tells of its files and processes.
 pub(super) async fn facts(
     client: &Client,
@@ -276,7 +267,11 @@ pub(super) async fn facts(
             snapshot: String::new(),
             rows: answer.rows.len(),
             columns: table.columns.clone(),
-            momentary: vec![of_the_moment()],
+            momentary: vec![Momentary::in_rows(
+                &["value"],
+                ("name", &["backend", "age", "now"]),
+                MOMENTARY,
+            )],
         });
         table.rows.extend(answer.rows);
     }

@@ -10,7 +10,7 @@ use self::value::{items, normalised, number, says_the_same};
 use super::mask::{MASK, is_secret_setting, masked_column};
 use super::{Asked, Collector, Deriving, Question, names, no_arguments};
 use crate::control::{Catalog, Scope};
-use crate::evidence::{Momentary, Need, Row, Table, WhichRows};
+use crate::evidence::{Momentary, Need, Row, Table};
 
 /// The collector.
 pub(super) struct Settings;
@@ -143,14 +143,11 @@ impl Collector for Settings {
     }
 
     fn momentary(&self, table: &str, _arguments: &Value, _catalog: &Catalog) -> Vec<Momentary> {
-        let of_session = Momentary {
-            columns: names(&["setting", "source", "reset_val"]),
-            rows: Some(WhichRows {
-                column: "name".to_owned(),
-                values: names(OF_SESSION),
-            }),
-            reason: "what a session gives itself".to_owned(),
-        };
+        let of_session = Momentary::in_rows(
+            &["setting", "source", "reset_val"],
+            ("name", OF_SESSION),
+            "what a session gives itself",
+        );
         if table == "running" {
             vec![of_session]
         } else {

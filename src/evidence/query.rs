@@ -59,3 +59,18 @@ pub struct WhichRows {
     /// It has one of these values.
     pub values: Vec<String>,
 }
+
+impl Momentary {
+    /// Such values in the rows whose column has one of these values.
+    pub fn in_rows(columns: &[&str], (column, values): (&str, &[&str]), reason: &str) -> Self {
+        let owned = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect();
+        Self {
+            columns: owned(columns),
+            rows: Some(WhichRows {
+                column: column.to_owned(),
+                values: owned(values),
+            }),
+            reason: reason.to_owned(),
+        }
+    }
+}
