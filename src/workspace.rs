@@ -63,11 +63,15 @@ pub struct RawWorkspace {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub trust: Option<Spanned<String>>,
-    /// The private key that signs bundles: a file in the workspace, or an absolute path.
+    /// The private key that signs bundles: a file in the workspace, an absolute path, `ssh-agent:…` or `pkcs11:…`.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub key: Option<Spanned<String>>,
-    /// A file whose first line is the key's passphrase, in the workspace or by its absolute path; else
+    /// The public half of the only key that may sign.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub public_key: Option<Spanned<String>>,
+    /// A file whose first line is the key's passphrase or the token's PIN, in the workspace or by its absolute path; else
     /// `PGDOSSIER_PASSPHRASE`, else it is asked.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
@@ -91,6 +95,15 @@ pub enum ProfileSource {
     File(PathBuf),
 }
 
+/// Where a workspace's key is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// In a file.
+    File(PathBuf),
+    /// With an agent or a token, as `--key` names it.
+    Held(String),
+}
+
 /// A workspace: what its file says, with paths as they can be opened from here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {
@@ -111,7 +124,9 @@ pub struct Workspace {
     /// The trust policy.
     pub trust: Option<PathBuf>,
     /// The private key.
-    pub key: Option<PathBuf>,
+    pub key: Option<KeySource>,
+    /// The public half of the only key that may sign.
+    pub public_key: Option<PathBuf>,
     /// The file with its passphrase.
     pub passphrase_file: Option<PathBuf>,
     /// What the signer signs as.
@@ -193,7 +208,8 @@ impl Workspace {
             waivers: paths.inside("waivers", raw.waivers.as_ref(), Wanted::Folder),
             waiver_policy: paths.inside("waiver_policy", raw.waiver_policy.as_ref(), Wanted::File),
             trust: paths.inside("trust", raw.trust.as_ref(), Wanted::File),
-            key: paths.anywhere("key", raw.key.as_ref()),
+            key: paths.key(raw.key.as_ref()),
+            public_key: paths.inside("public_key", raw.public_key.as_ref(), Wanted::File),
             passphrase_file: paths.anywhere("passphrase_file", raw.passphrase_file.as_ref()),
             role: raw.role.map(|role| role.value),
             out: paths.out(raw.out.as_ref(), OUT),

@@ -48,24 +48,16 @@ pub(super) struct KeyArguments {
 pub(super) struct OpeningArguments {
     /// A file whose first line is the key's passphrase or the token's PIN; else PGDOSSIER_PASSPHRASE, else it is asked.
     #[arg(long, value_name = "FILE")]
-    passphrase_file: Option<PathBuf>,
+    pub(super) passphrase_file: Option<PathBuf>,
     /// The public half of the only key that may sign; a command needs it.
     #[arg(long, value_name = "FILE")]
-    public_key: Option<PathBuf>,
+    pub(super) public_key: Option<PathBuf>,
     /// How long an agent or a command may take for one signature, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     signer_timeout: u64,
 }
 
 impl OpeningArguments {
-    /// The same, with this passphrase file where none was given.
-    pub(super) fn or_passphrase_file(&self, file: Option<PathBuf>) -> Self {
-        Self {
-            passphrase_file: self.passphrase_file.clone().or(file),
-            ..self.clone()
-        }
-    }
-
     pub(super) fn open(&self, key: &KeyReference) -> Result<Box<dyn Signer + Send>, Stop> {
         let public_key = self.public_key.as_deref().map(PublicKey::load).transpose();
         key.open(&Opening {

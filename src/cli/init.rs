@@ -9,14 +9,16 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use self::place::Staged;
-use super::arguments::{clock, parse_time};
+use super::arguments::{OpeningArguments, clock, parse_time};
 use super::assess::inventory_of;
 use super::output::Output;
 use super::schemas::IN_WORKSPACE;
 use super::{Exit, Stop, attest};
 use crate::control::Catalog;
 use crate::profile::Profile;
-use crate::sign::{PassphraseSource, PublicKey, Signer as _, SigningKey, TrustPolicy, write_private_key};
+use crate::sign::{
+    KeyReference, PassphraseSource, PublicKey, Signer as _, SigningKey, TrustPolicy, write_private_key,
+};
 use crate::target::{ConnectionSettings, Environment, holds_secret};
 use crate::workspace::{FILE, Layout, SCHEMAS, Site};
 
@@ -44,14 +46,13 @@ pub(super) struct Arguments {
     /// Who holds the key; your user name when absent.
     #[arg(long)]
     owner: Option<String>,
-    /// A key that exists already; a new one is made in keys/ when absent.
-    #[arg(long, value_name = "FILE", conflicts_with = "no_passphrase")]
-    key: Option<PathBuf>,
-    /// A file whose first line is the key's passphrase; else PGDOSSIER_PASSPHRASE, else it is asked.
-    #[arg(long, value_name = "FILE", conflicts_with = "no_passphrase")]
-    passphrase_file: Option<PathBuf>,
+    /// A key that exists already: a file, ssh-agent:… or pkcs11:…; a new one is made in keys/ when absent.
+    #[arg(long, value_name = "KEY")]
+    key: Option<KeyReference>,
+    #[command(flatten)]
+    opening: OpeningArguments,
     /// Leave the new key unprotected: whoever reads the file can sign.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["key", "passphrase_file"])]
     no_passphrase: bool,
     /// From which day the key counts: a day or RFC 3339; SOURCE_DATE_EPOCH, or now, when absent.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -148,15 +149,12 @@ fn organisation(arguments: &Arguments) -> Result<String, Stop> {
 }
 
 fn key(arguments: &Arguments, folder: &Path) -> Result<Key, Stop> {
-    let source = PassphraseSource::choose(arguments.passphrase_file.as_deref());
-    if let Some(path) = &arguments.key {
-        let key = SigningKey::load(path, || source.read(path)).map_err(Stop::usage)?;
-        let real = path.canonicalize().map_err(Stop::failed)?;
-        let named = real.strip_prefix(folder).unwrap_or(&real);
+    if let Some(reference) = &arguments.key {
+        let signer = arguments.opening.open(reference)?;
         return Ok(Key {
-            public: key.public_key().clone(),
+            public: signer.public_key().clone(),
             pem: None,
-            named: named.to_string_lossy().into_owned(),
+            named: named(reference, folder)?,
         });
     }
     let key = SigningKey::generate().map_err(Stop::failed)?;
@@ -164,6 +162,7 @@ fn key(arguments: &Arguments, folder: &Path) -> Result<Key, Stop> {
         key.to_pkcs8_pem()
     } else {
         let path = arguments.folder.join(KEY);
+        let source = PassphraseSource::choose(arguments.opening.passphrase_file.as_deref());
         let passphrase = source.read_new(&path).map_err(Stop::usage)?;
         key.to_encrypted_pem(&passphrase).map_err(Stop::failed)?
     };
@@ -174,9 +173,29 @@ fn key(arguments: &Arguments, folder: &Path) -> Result<Key, Stop> {
     })
 }
 
+/// How the workspace's file names a key that exists already.
+fn named(key: &KeyReference, folder: &Path) -> Result<String, Stop> {
+    match key {
+        KeyReference::File(path) => {
+            let real = path.canonicalize().map_err(Stop::failed)?;
+            let named = real.strip_prefix(folder).unwrap_or(&real);
+            Ok(named.to_string_lossy().into_owned())
+        }
+        KeyReference::Agent(wanted) => Ok(format!("ssh-agent:{wanted}")),
+        KeyReference::Pkcs11(uri) if !uri.contains("module-path") => Ok(uri.clone()),
+        KeyReference::Pkcs11(_) | KeyReference::Command(_) => Err(Stop::usage(
+            "no workspace names a program or a library to load: leave --key out here, and give it to `pgdossier assess`",
+        )),
+    }
+}
+
 /// Secrets that lie in the workspace already: version control must not see them.
 fn secrets(arguments: &Arguments, folder: &Path) -> Vec<String> {
-    let given = [arguments.key.as_deref(), arguments.passphrase_file.as_deref()];
+    let key = match &arguments.key {
+        Some(KeyReference::File(path)) => Some(path.as_path()),
+        _ => None,
+    };
+    let given = [key, arguments.opening.passphrase_file.as_deref()];
     let real = given
         .into_iter()
         .flatten()

@@ -92,8 +92,11 @@ waivers: waivers
 # Whose signatures of attestations count. An auditor verifies with a policy of their own.
 trust: trust-policy.json
 
-# The key that signs bundles. Version control never sees it.
+# The key that signs bundles: a file that version control never sees, ssh-agent:… or pkcs11:…
 key: {key}
+
+# Its public half: no other key may sign.
+public_key: assessor.pub
 
 # A file that only you can read, whose first line is the key's passphrase; else PGDOSSIER_PASSPHRASE, else it is asked.
 # passphrase_file: /etc/pgdossier/passphrase

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::Spanned;
 
+use super::KeySource;
 use crate::file::leads_down;
 use crate::folder;
 use crate::yaml::{Place, Problem, Problems};
@@ -63,16 +64,31 @@ impl<'a> Paths<'a> {
         self.check(name, &given.value, Place::of(given), wanted, help)
     }
 
-    /// A path that may be absolute, so that a secret can lie elsewhere. What begins with a scheme is no path of ours to
-    /// judge.
+    /// A path that may be absolute, so that a secret can lie elsewhere.
     pub(super) fn anywhere(&mut self, name: &str, given: Option<&Spanned<String>>) -> Option<PathBuf> {
         let given = given?;
         let path = Path::new(&given.value);
-        if path.is_absolute() || has_scheme(&given.value) {
+        if path.is_absolute() {
             return Some(path.to_owned());
         }
         let help = "what lies elsewhere is named by its absolute path";
         self.check(name, &given.value, Place::of(given), Wanted::Anything, help)
+    }
+
+    /// A key: a file, or who else holds it. Whoever opens a folder that somebody else made runs nothing by that, so no
+    /// file names a program or a library to load.
+    pub(super) fn key(&mut self, given: Option<&Spanned<String>>) -> Option<KeySource> {
+        let text = given?.value.as_str();
+        let held = ["ssh-agent:", "pkcs11:"];
+        if text.starts_with("command:") || (text.starts_with("pkcs11:") && text.contains("module-path")) {
+            let message = "`key` names a program or a library to load, which no file may";
+            self.add(Place::of(given?), message, "give it with --key");
+            return None;
+        }
+        if held.iter().any(|scheme| text.starts_with(scheme)) {
+            return Some(KeySource::Held(text.to_owned()));
+        }
+        self.anywhere("key", given).map(KeySource::File)
     }
 
     /// Where bundles go.
@@ -129,13 +145,4 @@ fn nearest<'a>(path: &'a Path, folder: &'a Path) -> &'a Path {
         .take_while(|one| *one != folder)
         .find(|one| one.symlink_metadata().is_ok())
         .unwrap_or(or_here(folder))
-}
-
-/// `ssh-agent:…`, `pkcs11:…`: words of a key that is no file.
-fn has_scheme(text: &str) -> bool {
-    text.split_once(':').is_some_and(|(scheme, _)| {
-        let mut letters = scheme.chars();
-        letters.next().is_some_and(|first| first.is_ascii_lowercase())
-            && letters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-    })
 }

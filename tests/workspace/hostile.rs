@@ -169,6 +169,16 @@ fn what_is_wrong_with_the_file_is_told_with_its_place_and_a_fix_and_nothing_is_w
             "absolute path",
         ),
         (
+            "organisation: a\nkey: command:/bin/true\n".to_owned(),
+            "pgdossier.yaml:2:6: `key` names a program",
+            "give it with --key",
+        ),
+        (
+            "organisation: a\nkey: 'pkcs11:token=a?module-path=/tmp/x.so'\n".to_owned(),
+            "pgdossier.yaml:2:6: `key` names a program or a library",
+            "give it with --key",
+        ),
+        (
             "organisation: a\nkey: out-link/x.pem\n".to_owned(),
             "pgdossier.yaml:2:6: `key` is",
             "absolute path",

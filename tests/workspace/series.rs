@@ -205,3 +205,17 @@ fn the_workspaces_waivers_are_laid_beside_the_findings_and_change_no_status() {
         text(&shown.stdout)
     );
 }
+
+#[test]
+fn only_the_key_whose_public_half_the_workspace_names_signs() {
+    let laid = Laid::new(NOWHERE, &[]);
+    let other = laid.run(&["keys", "new", "--no-passphrase", "--out", "keys/other.pem"]);
+    assert_eq!(code(&other), 0, "{}", text(&other.stderr));
+    laid.replace("pgdossier.yaml", "keys/assessor.pem", "keys/other.pem");
+    let refused = laid.assess_at(AUTUMN);
+    assert_eq!(refused.code(), 2, "{}", refused.stderr());
+    assert!(!laid.path("bundles").exists());
+    // Named on the command line, a key is not held against what the workspace says of its own.
+    let signed = laid.run(&["assess", "--key", "keys/other.pem"]);
+    assert_eq!(code(&signed), 4, "{}", text(&signed.stderr));
+}

@@ -12,7 +12,7 @@ use crate::cli::arguments::{KeyArguments, clock};
 use crate::cli::output::Output;
 use crate::cli::waivers::RuleArguments;
 use crate::sign::{KeyReference, TrustPolicy};
-use crate::workspace::Workspace;
+use crate::workspace::{KeySource, Workspace};
 
 /// Where bundles go outside of a workspace.
 const OUT: &str = "bundles";
@@ -84,22 +84,23 @@ fn missing(what: &str, flag: &str) -> Stop {
     ))
 }
 
+/// The key, with what opens it. What the workspace says of its own key is about no other.
 fn key(arguments: &Arguments, workspace: Option<&Workspace>) -> Result<KeyArguments, Stop> {
-    let own = workspace.filter(|_| arguments.key.is_none());
-    let named = own.and_then(|workspace| workspace.key.as_deref()).map(reference);
-    let key = arguments.key.clone().map(Ok).or(named).transpose()?;
-    // The passphrase belongs to the key beside which it is named.
-    let passphrase_file = own.and_then(|workspace| workspace.passphrase_file.clone());
-    Ok(KeyArguments {
-        key: key.ok_or_else(|| missing("which key signs", "--key"))?,
-        opening: arguments.opening.or_passphrase_file(passphrase_file),
-    })
-}
-
-/// A key as the workspace names it: a path, or who else holds it.
-fn reference(named: &Path) -> Result<KeyReference, Stop> {
-    let file = || Ok(KeyReference::File(named.to_owned()));
-    named.to_str().map_or_else(file, str::parse).map_err(Stop::usage)
+    let mut opening = arguments.opening.clone();
+    if let Some(key) = arguments.key.clone() {
+        return Ok(KeyArguments { key, opening });
+    }
+    let own = workspace.and_then(|workspace| Some((workspace, workspace.key.as_ref()?)));
+    let (workspace, key) = own.ok_or_else(|| missing("which key signs", "--key"))?;
+    opening.passphrase_file = opening.passphrase_file.or(workspace.passphrase_file.clone());
+    opening.public_key = opening.public_key.or(workspace.public_key.clone());
+    let key = match key {
+        KeySource::File(path) => KeyReference::File(path.clone()),
+        KeySource::Held(text) => text
+            .parse()
+            .map_err(|reason| Stop::usage(format!("`key` in pgdossier.yaml: {reason}")))?,
+    };
+    Ok(KeyArguments { key, opening })
 }
 
 fn attestor_policy(
