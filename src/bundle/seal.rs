@@ -12,7 +12,8 @@ use super::chain::Leaves;
 use super::contents::{Contents, Source};
 use super::digest::Digest;
 use super::layout::{
-    HAND_CHECK, LEAVES, MANIFEST, SIGSTORE_SUFFIX, SSHSIG_SUFFIX, STATEMENT, is_role, signature_stem,
+    COMMITMENTS, HAND_CHECK, LEAVES, MANIFEST, SIGSTORE_SUFFIX, SSHSIG_SUFFIX, STATEMENT, is_role,
+    signature_stem,
 };
 use super::limits::Limits;
 use super::manifest::{Line, Manifest};
@@ -21,7 +22,7 @@ use super::path::{MAX_ID, PathProblem, is_bundle_id};
 use super::reader::{BundleReader, ReadError};
 use super::staging::{Planned, Target, create, make_folders, publish, write_error};
 use super::statement::{Description, ManifestTree, Predicate, StatedSigner, Statement};
-use super::{hand_check, parallel};
+use super::{commitment, hand_check, parallel};
 use crate::sign::{Envelope, SSH_NAMESPACE, SignError, Signer, SshSignature, sign_checked};
 
 /// How to seal.
@@ -107,6 +108,7 @@ pub fn seal(
         HAND_CHECK,
         Source::Bytes(hand_check::text(id, &stem, SSH_NAMESPACE, signer.scheme()).into_bytes()),
     )?;
+    add_commitments(&mut contents, options)?;
     let draft = Draft {
         description,
         leaves: &leaves,
@@ -127,6 +129,26 @@ pub fn seal(
         let _ = std::fs::remove_dir(out_dir);
     }
     sealed
+}
+
+/// Adds the roots over the rows of those records that have a salt.
+fn add_commitments(contents: &mut Contents, options: &SealOptions<'_>) -> Result<(), SealError> {
+    let files = contents.sources().iter();
+    let files = files.filter_map(|(path, source)| match source {
+        Source::Bytes(bytes) => Some((path.as_str(), bytes.as_slice())),
+        Source::File { .. } => None,
+    });
+    let lines: Vec<Line> = commitment::roots(files, parallel::threads(options.threads))
+        .into_iter()
+        .map(|(path, sha256)| Line {
+            path: path.to_owned(),
+            sha256,
+        })
+        .collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    contents.add_made(COMMITMENTS, Source::Bytes(Manifest { lines }.to_bytes()))
 }
 
 fn earlier_bundles(description: &Description, previous: Option<&Path>) -> Result<Leaves, SealError> {

@@ -43,17 +43,16 @@ impl Target<'_> {
         source: &Source,
         buffer: &mut [u8],
     ) -> Result<Fingerprint, SealError> {
-        let to = self.folder.join(planned.path);
         let print = match source {
             Source::Bytes(bytes) => {
-                self.copy(bytes.as_slice(), Path::new(planned.path), &to, planned, buffer)?
+                self.copy_in(bytes.as_slice(), Path::new(planned.path), planned, buffer)?
             }
             Source::File { from, .. } => {
                 let file = File::open(from).map_err(|source| SealError::Read {
                     path: from.clone(),
                     source,
                 })?;
-                self.copy(file, from, &to, planned, buffer)?
+                self.copy_in(file, from, planned, buffer)?
             }
         };
         if let Source::File { from, sha256, size } = source
@@ -61,13 +60,26 @@ impl Target<'_> {
         {
             return Err(SealError::Changed(from.clone()));
         }
+        if is_record(planned.path) && planned.source.is_some() {
+            check(planned.path, source, &self.folder.join(planned.path))?;
+        }
+        Ok(print)
+    }
+
+    /// Writes what `from` gives to both places while hashing it.
+    pub(super) fn copy_in(
+        &self,
+        from: impl Read,
+        from_path: &Path,
+        planned: &Planned<'_>,
+        buffer: &mut [u8],
+    ) -> Result<Fingerprint, SealError> {
+        let to = self.folder.join(planned.path);
+        let print = self.copy(from, from_path, &to, planned, buffer)?;
         if print.size != planned.size {
             // The signer broke its promise of a fixed length; the archive's layout would be wrong.
             let source = io::Error::other("its size differs from the planned one");
             return Err(write_error(&to, source));
-        }
-        if is_record(planned.path) && planned.source.is_some() {
-            check(planned.path, source, &to)?;
         }
         let member = Member {
             path: planned.path.to_owned(),
