@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 pub use self::copies::Copies;
 pub use self::pattern::Pattern;
 pub use self::records::{Read, RecordsError};
-pub use self::rules::{Accepted, RawRule, RawRules, Rule, Rules, RulesError, Scope};
+pub use self::rules::{Accepted, RawRule, RawRules, Rule, Rules, Scope};
 
 use self::closure::{Closure, Source};
 use self::records::{EvidenceKey, Records};

@@ -16,7 +16,7 @@ pub(super) use self::statement::{RedactionProblem, RedactionStatement};
 use super::digest::Digest;
 use super::layout::{COMMITMENTS, REDACTED, REDACTED_SUFFIX, REDACTION, SIGSTORE_SUFFIX, is_needed, is_role};
 use super::manifest::Manifest;
-use super::path::{PathProblem, check_path};
+use super::path::{PathProblem, check_path, is_bundle_id};
 use super::reader::{IntactBundle, ReadError};
 use super::seal::{SealError, SealOptions};
 use super::statement::{StatedSigner, Tool};
@@ -149,6 +149,11 @@ pub fn redact(
 fn check_request(bundle: &IntactBundle, withholding: &Withholding, role: &str) -> Result<(), RedactError> {
     if !is_role(role) {
         return Err(RedactError::Role(role.to_owned()));
+    }
+    let id = &bundle.statement().predicate.bundle_id;
+    if !is_bundle_id(id) {
+        // It names a folder, and nobody has verified who wrote it.
+        return Err(RedactError::Write(SealError::Id(id.clone())));
     }
     if withholding.files.is_empty() && withholding.cuts.is_empty() {
         return Err(RedactError::Nothing);

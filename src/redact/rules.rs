@@ -8,7 +8,12 @@ use serde_yaml::Spanned;
 
 use super::Pattern;
 use crate::control::Expression;
+use crate::file::read_capped;
+use crate::folder::FolderError;
 use crate::yaml::{self, Place, Problems};
+
+/// Larger than anything that people write by hand.
+const LIMIT: u64 = 1 << 20;
 
 /// What a redacted copy withholds.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -103,34 +108,14 @@ pub enum Scope {
     },
 }
 
-/// Why rules could not be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum RulesError {
-    /// The file.
-    #[error("cannot read `{path}`: {source}; check that it exists and that you may read it")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// What it says.
-    #[error("{0}")]
-    Problems(Problems),
-}
-
 impl Rules {
     /// Reads a file of rules.
     ///
     /// # Errors
-    /// [`RulesError`].
-    pub fn load(path: &Path) -> Result<Self, RulesError> {
-        let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|source| RulesError::Unreadable {
-            path: name.clone(),
-            source,
-        })?;
-        Self::parse(&name, &bytes).map_err(RulesError::Problems)
+    /// [`FolderError`].
+    pub fn load(path: &Path) -> Result<Self, FolderError> {
+        let bytes = read_capped(path, LIMIT).map_err(FolderError::unreadable(path))?;
+        Self::parse(&path.display().to_string(), &bytes).map_err(FolderError::Problems)
     }
 
     /// Parses rules.

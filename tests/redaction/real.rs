@@ -288,3 +288,77 @@ fn a_bundle_with_salts_is_still_replayed_and_rendered_byte_for_byte() {
     let (code, json) = redacting.verify(&redacting.assessed.archive());
     assert_eq!((code, json["verdict"].as_str()), (0, Some("valid")));
 }
+
+/// What a copy shows of a file: for each row the names of the fields that are shown.
+fn shown_names(copy: &Value, path: &str) -> Vec<Vec<String>> {
+    let folder = Path::new(copy["folder"].as_str().unwrap());
+    let text = std::fs::read_to_string(folder.join(format!("redacted/{path}.rows.ndjson"))).unwrap();
+    let row = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let fields = line["fields"].as_array().unwrap().clone();
+        let shown = fields.iter().filter(|field| field.get("value").is_some());
+        shown
+            .map(|field| field["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    text.lines().map(row).collect()
+}
+
+#[test]
+fn what_tells_of_a_withheld_file_is_withheld_too() {
+    let redacting = Redacting::new(&cluster());
+    let redacted = |rules: &str, out: &str| -> Value {
+        let output = redacting.redact(&format!("withhold:\n{rules}"), out);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let copy: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let (code, json) = redacting.verify(Path::new(copy["archive"].as_str().unwrap()));
+        assert_eq!(code, 0, "{json:#}");
+        let gone = copy["withheld"].as_array().unwrap().iter();
+        let gone: Vec<&str> = gone.map(|file| file["path"].as_str().unwrap()).collect();
+        for start in ["report/", "kit/"] {
+            assert!(gone.iter().any(|path| path.starts_with(start)), "{gone:?}");
+            assert!(!Path::new(copy["folder"].as_str().unwrap()).join(start).exists());
+        }
+        copy
+    };
+    let target = redacting.target();
+
+    let copy = redacted(
+        "- files: targets/*/findings.json\n  reason: statuses\n",
+        "statuses",
+    );
+    let summary = &shown_names(&copy, "assessment.json")[0];
+    assert!(summary.contains(&"organisation".to_owned()));
+    assert!(!summary.contains(&"tally".to_owned()) && !summary.contains(&"targets".to_owned()));
+
+    let control = "- files: controls/**/hba-no-trust.yaml\n  reason: ours\n  guessable: accepted\n";
+    let copy = redacted(control, "control");
+    let of_target = |name: &str| format!("targets/{target}/{name}");
+    let findings = shown_names(&copy, &of_target("findings.json"));
+    let position = redacting
+        .assessed
+        .findings()
+        .iter()
+        .position(|one| one["control"] == "hba-no-trust");
+    for (index, shown) in findings.iter().enumerate() {
+        let told = shown.contains(&"title".to_owned());
+        assert!(shown.contains(&"status".to_owned()));
+        assert_eq!(told, Some(index) != position, "{shown:?}");
+    }
+    let provenance = &shown_names(&copy, &of_target("evidence/hba.json"))[0];
+    for hidden in ["arguments", "queries", "visibility"] {
+        assert!(!provenance.contains(&hidden.to_owned()), "{provenance:?}");
+    }
+
+    // A raw table tells of the population that is derived from it, so that goes as a whole.
+    let copy = redacted(
+        "- files: targets/*/evidence/hba.rules.ndjson\n  reason: raw\n",
+        "raw",
+    );
+    let gone = copy["withheld"].as_array().unwrap().iter();
+    let gone: Vec<&str> = gone.map(|file| file["path"].as_str().unwrap()).collect();
+    assert!(
+        gone.contains(&of_target("evidence/hba.ndjson").as_str()),
+        "{gone:?}"
+    );
+}

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 use crate::bundle::archive::{Member, Positions, directory};
 use crate::bundle::parallel;
 use crate::bundle::reader::IntactBundle;
 use crate::bundle::seal::{SealError, SealOptions};
-use crate::bundle::staging::{Planned, Target, create, make_folders, publish, write_error};
+use crate::bundle::staging::{Planned, Staged, Target, create, make_folders};
 use crate::bundle::store::{Entry, Store};
 
 /// Where a file's bytes come from.
@@ -27,12 +26,6 @@ pub(super) fn write(
     out_dir: &Path,
     options: &SealOptions<'_>,
 ) -> Result<[PathBuf; 2], SealError> {
-    let final_paths = [out_dir.join(id), out_dir.join(format!("{id}.zip"))];
-    if let Some(existing) = final_paths.iter().find(|path| path.symlink_metadata().is_ok()) {
-        return Err(SealError::Exists(existing.clone()));
-    }
-    let made_out_dir = !out_dir.exists();
-    std::fs::create_dir_all(out_dir).map_err(|source| write_error(out_dir, source))?;
     let store = bundle.store();
     let kept = store
         .entries()
@@ -47,27 +40,20 @@ pub(super) fn write(
             .map(|(path, bytes)| (path.as_str(), bytes.len() as u64, Origin::Added(bytes))),
     );
     files.sort_by_key(|(path, ..)| *path);
-    let written = write_files(store, id, &files, out_dir, &final_paths, options);
-    if written.is_err() && made_out_dir {
-        // Empty again, and not there before; failing to remove it hides nothing.
-        let _ = std::fs::remove_dir(out_dir);
-    }
-    written.map(|()| final_paths)
+    let made = Staged::make(out_dir, id, |staged| {
+        write_files(store, id, &files, staged, options)
+    });
+    made.map(|((), paths)| paths)
 }
 
 fn write_files(
     store: &Store,
     id: &str,
     files: &[(&str, u64, Origin<'_>)],
-    out_dir: &Path,
-    [folder, archive]: &[PathBuf; 2],
+    staged: &Staged,
     options: &SealOptions<'_>,
 ) -> Result<(), SealError> {
-    let staging = tempfile::Builder::new()
-        .prefix(&format!(".{id}.partial-"))
-        .tempdir_in(out_dir)
-        .map_err(|source| write_error(out_dir, source))?;
-    let (staged_folder, staged_archive) = (staging.path().join(id), staging.path().join(format!("{id}.zip")));
+    let (staged_folder, staged_archive) = (staged.folder(), staged.archive());
     let target = Target {
         id,
         zip: create(&staged_archive, true)?,
@@ -103,17 +89,7 @@ fn write_files(
         },
     );
     let members = written.into_iter().collect::<Result<Vec<_>, SealError>>()?;
-    target.write_directory(&directory(id, &members, &positions), positions.directory)?;
-    if options.cancel.load(Ordering::Relaxed) {
-        return Err(SealError::Cancelled);
-    }
-    publish(&staged_folder, folder)?;
-    if let Err(error) = publish(&staged_archive, archive) {
-        // Back into the staging folder, which is removed as a whole.
-        let _ = std::fs::rename(folder, &staged_folder);
-        return Err(error);
-    }
-    Ok(())
+    target.finish(&directory(id, &members, &positions), positions.directory)
 }
 
 fn open<'a>(store: &'a Store, entry: &Entry) -> Result<impl Read + use<'a>, SealError> {
