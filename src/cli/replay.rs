@@ -48,6 +48,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             }
         }
     }
+    let kits = differing_kits(&bundle, &assessment);
     let (targets, waivers) = judge_all_again(&bundle, &catalog, &mut assessment)?;
     for target in &targets {
         findings += target.findings.len();
@@ -61,7 +62,6 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     {
         differing.push(format!("{}: what became of the waivers differs", record::WAIVERS));
     }
-    let kits = differing_kits(&bundle, &assessment);
     differing.extend(kits.iter().map(|path| format!("{path}: the script differs")));
     let broken = bundle.broken_commitments().into_iter();
     differing.extend(broken.map(|path| format!("{path}: its rows are not those that the bundle commits to")));
