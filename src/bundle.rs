@@ -2,6 +2,8 @@
 
 mod archive;
 mod chain;
+mod commitment;
+mod commitment_list;
 mod consistency;
 mod contents;
 mod digest;
@@ -11,6 +13,7 @@ pub(crate) mod fuzzing;
 mod hand_check;
 mod integrity;
 mod json;
+mod json_parts;
 mod layout;
 mod limits;
 mod manifest;
@@ -19,6 +22,7 @@ mod parallel;
 mod path;
 mod previous;
 mod reader;
+mod redaction;
 mod rewrite;
 mod seal;
 mod staging;
@@ -37,8 +41,11 @@ pub use merkle::{TreeHead, tree_head_of_lines};
 pub use path::{PathProblem, check_path};
 pub use previous::{PreviousError, newest_of_series};
 pub use reader::{BundleReader, IntactBundle, ReadError};
+pub use redaction::{
+    PartlyShown, REDACTION_TYPE, RedactError, Redacted, RedactionPredicate, Redactor, WithheldPath, redact,
+};
 pub use rewrite::{RewriteError, put_unlisted};
 pub use seal::{SealError, SealOptions, Sealed, seal};
 pub use statement::{Description, ManifestTree, PREDICATE_TYPE, Predicate, StatedSigner, Statement, Tool};
-pub use verification::{Check, Outcome, SignedBy, Time, Verdict, Verification, VerifiedSigner};
+pub use verification::{Check, Outcome, Redaction, SignedBy, Time, Verdict, Verification, VerifiedSigner};
 pub use verify::{VerifyError, VerifyOptions, verify};

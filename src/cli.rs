@@ -17,6 +17,7 @@ mod keys;
 mod man;
 mod output;
 mod profile;
+mod redact;
 mod replay;
 mod report;
 mod sample;
@@ -133,6 +134,8 @@ enum Verb {
     Series(series::Verb),
     /// Choose rows of a control's population for testing, so that anybody chooses the same.
     Sample(sample::Arguments),
+    /// Make a copy for a third party in which files, rows or fields are withheld and the signature still verifies.
+    Redact(redact::Arguments),
     /// See it work: two throwaway servers, one weak and one hardened, assessed as one.
     Demo(demo::Arguments),
     /// Print a completion script for a shell.
@@ -162,6 +165,7 @@ pub fn run() -> ExitCode {
         Verb::Replay(arguments) => replay::run(&arguments, &output),
         Verb::Series(verb) => series::run(&verb, &output),
         Verb::Sample(arguments) => sample::run(&arguments, &output),
+        Verb::Redact(arguments) => redact::run(&arguments, &output),
         Verb::Demo(arguments) => demo::run(&arguments, &output),
         Verb::Completions(arguments) => completions::run(&arguments, &output),
         Verb::Man(arguments) => man::run(&arguments, &output),

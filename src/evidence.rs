@@ -155,11 +155,14 @@ pub struct Evidence {
 impl Evidence {
     /// SHA-256 of the population's bytes, hexadecimal.
     pub fn digest(&self) -> String {
-        sha256_hex(&self.table.to_ndjson())
+        match &self.written.population {
+            Some(bytes) => sha256_hex(bytes),
+            None => sha256_hex(&self.table.to_ndjson()),
+        }
     }
 }
 
-/// The bytes of tables that were written once, for their digests, so that sealing need not write them again.
+/// The bytes of tables with their salts, as they are cited and sealed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Written {
     /// The population's.

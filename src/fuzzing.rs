@@ -15,8 +15,11 @@ use crate::evidence::Table;
 use crate::sign::{Envelope, SshSignature, TrustPolicy};
 use crate::yaml;
 
+/// Hands one input to what reads a form; panics when the form's promise is broken.
+pub type Feed = fn(&[u8]);
+
 /// Every form by its name, which is also that of its corpus.
-pub const FORMS: &[(&str, fn(&[u8]))] = &[
+pub const FORMS: &[(&str, Feed)] = &[
     ("archive", archive),
     ("control", control),
     ("envelope", envelope),

@@ -9,6 +9,7 @@ use crate::assessment::{Assessment, Summary, TargetRecord, TargetSummary};
 use crate::evidence::{Evidence, Provenance, Table, Written};
 use crate::finding::Finding;
 use crate::profile::Profile;
+use crate::salt::{Seed, content};
 use crate::waiver::WaiverRecord;
 
 /// Version of the record files' format.
@@ -60,43 +61,52 @@ pub fn evidence_path(target: &str, evidence: &str) -> String {
     format!("targets/{target}/evidence/{evidence}.ndjson")
 }
 
-fn provenance_path(target: &str, evidence: &str) -> String {
+/// The provenance's path.
+pub fn provenance_path(target: &str, evidence: &str) -> String {
     format!("targets/{target}/evidence/{evidence}.json")
 }
 
-fn raw_path(target: &str, evidence: &str, table: &str) -> String {
+/// A raw table's path.
+pub fn raw_path(target: &str, evidence: &str, table: &str) -> String {
     format!("targets/{target}/evidence/{evidence}.{table}.ndjson")
 }
 
-/// The files of an assessment (whose written bytes it takes): summary, profile, findings and evidence.
-pub fn files(assessment: &mut Assessment) -> BTreeMap<String, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    files.insert(SUMMARY.to_owned(), to_json(&assessment.summary));
-    files.insert(PROFILE.to_owned(), to_json(&assessment.profile));
+/// The files of an assessment (whose written bytes it takes): summary, profile, findings and evidence, each with its
+/// salt.
+pub fn files(assessment: &mut Assessment, seed: &Seed) -> BTreeMap<String, Vec<u8>> {
+    let mut documents = BTreeMap::new();
+    let mut tables = BTreeMap::new();
+    documents.insert(SUMMARY.to_owned(), to_json(&assessment.summary));
+    documents.insert(PROFILE.to_owned(), to_json(&assessment.profile));
     if let Some(waivers) = &assessment.waivers {
-        files.insert(WAIVERS.to_owned(), to_json(waivers));
+        documents.insert(WAIVERS.to_owned(), to_json(waivers));
     }
     for target in &mut assessment.targets {
         let id = &target.summary.id;
-        files.insert(findings_path(id), to_json(&target.findings));
+        documents.insert(findings_path(id), to_json(&target.findings));
         if let Some(profile) = &target.profile {
-            files.insert(profile_path(id), to_json(profile));
+            documents.insert(profile_path(id), to_json(profile));
         }
         for (name, evidence) in &mut target.evidence {
             let mut written = std::mem::take(&mut evidence.written);
-            files.insert(provenance_path(id, name), to_json(&evidence.provenance));
+            documents.insert(provenance_path(id, name), to_json(&evidence.provenance));
             let population = written.population.take();
-            files.insert(
+            tables.insert(
                 evidence_path(id, name),
                 population.unwrap_or_else(|| evidence.table.to_ndjson()),
             );
             for (table, rows) in &evidence.raw {
                 let bytes = written.raw.remove(table).unwrap_or_else(|| rows.to_ndjson());
-                files.insert(raw_path(id, name, table), bytes);
+                tables.insert(raw_path(id, name, table), bytes);
             }
         }
     }
-    files
+    // Tables have their salts already, since digests of them are cited.
+    let documents = documents.into_iter().map(|(path, bytes)| {
+        let salted = seed.append(&path, bytes);
+        (path, salted)
+    });
+    documents.chain(tables).collect()
 }
 
 /// Reads an assessment back; `read` gives a file's bytes and `paths` are all that there are.
@@ -145,11 +155,11 @@ fn read_target(
         .filter_map(|path| path.strip_prefix(&folder)?.strip_suffix(".json"))
     {
         let provenance: Provenance = parse(&provenance_path(id, name), read)?;
-        let table = rows(&evidence_path(id, name), provenance.columns.clone(), read)?;
+        let (table, population) = rows(&evidence_path(id, name), provenance.columns.clone(), read)?;
         let mut raw = BTreeMap::new();
         for table in &provenance.derived_from {
             let path = raw_path(id, name, &table.name);
-            raw.insert(table.name.clone(), rows(&path, table.columns.clone(), read)?);
+            raw.insert(table.name.clone(), rows(&path, table.columns.clone(), read)?.0);
         }
         evidence.insert(
             name.to_owned(),
@@ -157,7 +167,10 @@ fn read_target(
                 provenance,
                 raw,
                 table,
-                written: Written::default(),
+                written: Written {
+                    population: Some(population),
+                    raw: BTreeMap::new(),
+                },
             },
         );
     }
@@ -181,22 +194,34 @@ fn optional<T: DeserializeOwned>(
     }
 }
 
-fn parse<T: DeserializeOwned>(path: &str, read: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<T, RecordError> {
+/// Reads one document.
+///
+/// # Errors
+/// [`RecordError`].
+pub fn parse<T: DeserializeOwned>(
+    path: &str,
+    read: &dyn Fn(&str) -> Option<Vec<u8>>,
+) -> Result<T, RecordError> {
     let bytes = read(path).ok_or_else(|| RecordError::Missing(path.to_owned()))?;
-    serde_json::from_slice(&bytes).map_err(|error| RecordError::Wrong {
+    serde_json::from_slice(&content(path, &bytes)).map_err(|error| RecordError::Wrong {
         path: path.to_owned(),
         reason: error.to_string(),
     })
 }
 
-fn rows(
+/// Reads one table, and gives the bytes of its file too.
+///
+/// # Errors
+/// [`RecordError`].
+pub fn rows(
     path: &str,
     columns: Vec<String>,
     read: &dyn Fn(&str) -> Option<Vec<u8>>,
-) -> Result<Table, RecordError> {
+) -> Result<(Table, Vec<u8>), RecordError> {
     let bytes = read(path).ok_or_else(|| RecordError::Missing(path.to_owned()))?;
-    Table::from_ndjson(columns, &bytes).map_err(|reason| RecordError::Wrong {
+    let table = Table::from_ndjson(columns, &content(path, &bytes)).map_err(|reason| RecordError::Wrong {
         path: path.to_owned(),
         reason,
-    })
+    })?;
+    Ok((table, bytes))
 }

@@ -45,10 +45,8 @@ fn the_demo_leaves_a_verified_bundle_and_no_server() {
     assert_eq!(verified.status.code(), Some(0), "{}", text(&verified.stdout));
     // What the demo is there to show: exceptions on the weak one, none but the expired statement on the hardened one.
     let findings = |target: &str| -> Vec<serde_json::Value> {
-        let path = std::path::Path::new(json["folder"].as_str().unwrap())
-            .join("targets")
-            .join(target);
-        serde_json::from_slice(&std::fs::read(path.join("findings.json")).unwrap()).unwrap()
+        let folder = std::path::Path::new(json["folder"].as_str().unwrap());
+        support::findings_in(&folder.join("targets").join(target))
     };
     let open = |target: &str| -> Vec<String> {
         let all = findings(target)

@@ -51,14 +51,8 @@ fn with_client<T>(cluster: &Cluster, database: &str, run: impl AsyncFnOnce(&Clie
 fn reach(cluster: &Cluster) -> BTreeMap<String, Value> {
     let workspace = Workspace::new();
     let assessed = workspace.assessed(&cluster.conninfo("postgres"));
-    let target = assessed.json["targets"][0]["id"]
-        .as_str()
-        .unwrap_or_else(|| panic!("{}", assessed.stderr()));
-    let folder = assessed.folder().join("targets").join(target).join("evidence");
-    let rows = std::fs::read_to_string(folder.join("role-reach.ndjson")).unwrap();
-    rows.lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .map(|row| (row["role"].as_str().unwrap().to_owned(), row))
+    let rows = assessed.rows("role-reach").into_iter();
+    rows.map(|row| (row["role"].as_str().unwrap().to_owned(), row))
         .collect()
 }
 

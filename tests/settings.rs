@@ -9,23 +9,8 @@ use pgdossier::cluster::{Cluster, ClusterOptions};
 use serde_json::Value;
 use support::{Assessed, Workspace, sql};
 
-fn rows(assessed: &Assessed, evidence: &str) -> Vec<Value> {
-    let target = assessed.json["targets"][0]["id"].as_str().unwrap();
-    let path = assessed
-        .folder()
-        .join("targets")
-        .join(target)
-        .join("evidence")
-        .join(format!("{evidence}.ndjson"));
-    std::fs::read_to_string(path)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
 fn setting(assessed: &Assessed, name: &str) -> Value {
-    let all = rows(assessed, "settings");
+    let all = assessed.rows("settings");
     all.into_iter()
         .find(|row| row["name"] == name)
         .unwrap_or_else(|| panic!("no {name}"))
@@ -92,7 +77,7 @@ fn every_value_that_some_session_gets_is_shown_and_every_line_of_the_files() {
     assert_eq!(waits["in_effect"], false);
     assert_eq!(setting(&assessed, "log_statement")["alter_system"], Value::Null);
 
-    let lines = rows(&assessed, "settings-files");
+    let lines = assessed.rows("settings-files");
     let line = |name: &str, value: &str| {
         let found = lines
             .iter()

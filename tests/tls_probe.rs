@@ -133,15 +133,6 @@ fn all_raised(assessed: &Assessed) -> Vec<&'static str> {
         .collect()
 }
 
-fn rows(assessed: &Assessed, evidence: &str) -> Vec<Value> {
-    let target = assessed.json["targets"][0]["id"].as_str().unwrap();
-    let path = assessed.folder().join("targets").join(target).join("evidence");
-    let text = std::fs::read_to_string(path.join(format!("{evidence}.ndjson"))).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
 /// An address of this machine that is no loopback address.
 fn own_address() -> String {
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
@@ -211,7 +202,7 @@ fn agrees_with_openssl(assessed: &Assessed, cluster: &Cluster) {
         })
         .map(|(name, _)| name)
         .collect();
-    let rows = rows(assessed, "tls-ciphers");
+    let rows = assessed.rows("tls-ciphers");
     let ours: BTreeSet<&str> = rows
         .iter()
         .filter(|row| row["version"] == "TLSv1.2")
@@ -244,7 +235,7 @@ fn a_hardened_server_raises_nothing() {
             "{control}"
         );
     }
-    let certificates = rows(&assessed, "tls-certificate");
+    let certificates = assessed.rows("tls-certificate");
     assert_eq!(certificates.len(), 2);
     assert_eq!(certificates[0]["chain_verifies"], true);
     assert_eq!(certificates[1]["key_bits"], 384);
@@ -275,7 +266,7 @@ fn a_server_without_tls_is_a_population_too() {
     let here = assess(&workspace, &cluster, "127.0.0.1", "sslmode=prefer");
     assert_eq!(all_raised(&here), Vec::<&str>::new());
     assert_eq!(raised(&here, "tls-accepts-current").0, "not-applicable");
-    assert_eq!(rows(&here, "tls-probe")[0]["tls"], false);
+    assert_eq!(here.rows("tls-probe")[0]["tls"], false);
     drop(cluster);
     // The assessment's own password goes to a server that asks for it; the probe's login ends before.
     let hba = format!("{}\n", hba.replace("trust", "scram-sha-256"));
@@ -359,7 +350,7 @@ fn each_defect_of_a_certificate_is_raised_alone() {
             .filter(|name| !name.is_empty())
             .into_iter()
             .collect();
-        let shown = rows(&assessed, "tls-certificate");
+        let shown = assessed.rows("tls-certificate");
         assert_eq!(raised_here, wanted, "{shown:#?}");
         if !control.is_empty() && shown[0]["not_yet_valid"] != true {
             assert_raised(&assessed, control);
@@ -434,7 +425,8 @@ fn direct_tls_is_tried_where_there_is_such_a_thing() {
         let cluster = server(major, Some(&identity), &[], "host all all all trust");
         let workspace = Workspace::new();
         let assessed = assess(&workspace, &cluster, "127.0.0.1", "sslmode=require");
-        let direct: Vec<Value> = rows(&assessed, "tls-probe")
+        let direct: Vec<Value> = assessed
+            .rows("tls-probe")
             .into_iter()
             .filter(|row| row["kind"] == "direct")
             .collect();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::digest::Digest;
 use super::failure::Failure;
 use super::json::check_record;
-use super::layout::{LEAVES, MANIFEST, STATEMENT, is_record, is_unlisted};
+use super::layout::{LEAVES, MANIFEST, STATEMENT, is_of_redaction, is_record, is_unlisted};
 use super::limits::Limits;
 use super::manifest::Manifest;
 use super::merkle::tree_head_of_lines;
@@ -163,6 +163,19 @@ fn check_file(store: &Store, entry: &Entry, listed: Option<Digest>, buffer: &mut
         ));
     }
     None
+}
+
+/// What makes this a redacted copy, which is for verifying and for reading, and never stands for the whole bundle.
+pub(crate) fn redaction(store: &Store) -> Option<Failure> {
+    let entry = store
+        .entries()
+        .iter()
+        .find(|entry| is_of_redaction(&entry.path))?;
+    Some(Failure::at(
+        "redaction.copy",
+        &entry.path,
+        "this is a redacted copy; use the bundle that it was made from",
+    ))
 }
 
 /// Step 11: our own records are strict JSON.

@@ -9,12 +9,13 @@ use super::chain::{self, Leaves};
 use super::digest::Digest;
 use super::failure::Failure;
 use super::integrity;
-use super::layout::{SIGNATURES, SIGSTORE_SUFFIX, STATEMENT};
+use super::layout::{COMMITMENTS, SIGNATURES, SIGSTORE_SUFFIX, STATEMENT};
 use super::limits::Limits;
 use super::manifest::Manifest;
 use super::parallel;
 use super::statement::Statement;
 use super::store::Store;
+use super::{commitment, commitment_list};
 use crate::sign::Envelope;
 
 /// Why a bundle cannot be read.
@@ -111,6 +112,12 @@ impl BundleReader {
     /// [`ReadError::Damaged`] with everything that is wrong.
     pub fn check_integrity(self) -> Result<IntactBundle, ReadError> {
         let path = self.path.clone();
+        if let Some(copy) = integrity::redaction(&self.store) {
+            return Err(ReadError::Damaged {
+                path,
+                failures: vec![copy],
+            });
+        }
         let bundle = self.check_listing()?;
         let cancel = AtomicBool::new(false);
         let checked =
@@ -236,6 +243,30 @@ impl IntactBundle {
                     .map_err(|error| failed(error.to_string()))
             })
             .collect()
+    }
+
+    /// The files as they lie there.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The records whose rows are not those that the bundle commits to, and commitments to what is no record.
+    pub fn broken_commitments(&self) -> Vec<String> {
+        let Ok(bytes) = self.read(COMMITMENTS) else {
+            return Vec::new();
+        };
+        let Ok(commitments) = commitment_list::parse(&bytes) else {
+            return vec![COMMITMENTS.to_owned()];
+        };
+        let broken = commitments.lines.into_iter().filter(|line| {
+            let bytes = self.read(&line.path).unwrap_or_default();
+            commitment::root(&line.path, &bytes) != Some(line.sha256)
+        });
+        broken.map(|line| line.path).collect()
     }
 
     /// What the bundle says of itself; nobody has verified who says it.

@@ -3,7 +3,7 @@
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use thiserror::Error;
 
@@ -12,16 +12,17 @@ use super::chain::Leaves;
 use super::contents::{Contents, Source};
 use super::digest::Digest;
 use super::layout::{
-    HAND_CHECK, LEAVES, MANIFEST, SIGSTORE_SUFFIX, SSHSIG_SUFFIX, STATEMENT, is_role, signature_stem,
+    COMMITMENTS, HAND_CHECK, LEAVES, MANIFEST, SIGSTORE_SUFFIX, SSHSIG_SUFFIX, STATEMENT, is_role,
+    signature_stem,
 };
 use super::limits::Limits;
 use super::manifest::{Line, Manifest};
 use super::merkle::tree_head_of_lines;
 use super::path::{MAX_ID, PathProblem, is_bundle_id};
 use super::reader::{BundleReader, ReadError};
-use super::staging::{Planned, Target, create, make_folders, publish, write_error};
+use super::staging::{Planned, Staged, Target, create, make_folders, write_error};
 use super::statement::{Description, ManifestTree, Predicate, StatedSigner, Statement};
-use super::{hand_check, parallel};
+use super::{commitment, hand_check, parallel};
 use crate::sign::{Envelope, SSH_NAMESPACE, SignError, Signer, SshSignature, sign_checked};
 
 /// How to seal.
@@ -107,6 +108,7 @@ pub fn seal(
         HAND_CHECK,
         Source::Bytes(hand_check::text(id, &stem, SSH_NAMESPACE, signer.scheme()).into_bytes()),
     )?;
+    add_commitments(&mut contents, options)?;
     let draft = Draft {
         description,
         leaves: &leaves,
@@ -115,18 +117,35 @@ pub fn seal(
         stem: &stem,
     };
 
-    let final_paths = [out_dir.join(id), out_dir.join(format!("{id}.zip"))];
-    if let Some(existing) = final_paths.iter().find(|path| path.symlink_metadata().is_ok()) {
-        return Err(SealError::Exists(existing.clone()));
+    let made = Staged::make(out_dir, id, |staged| write(&contents, &draft, staged, options));
+    let (written, [folder, archive]) = made?;
+    Ok(Sealed {
+        folder,
+        archive,
+        statement_sha256: written.statement_sha256,
+        files: written.files,
+        bytes: written.bytes,
+    })
+}
+
+/// Adds the roots over the rows of those records that have a salt.
+fn add_commitments(contents: &mut Contents, options: &SealOptions<'_>) -> Result<(), SealError> {
+    let files = contents.sources().iter();
+    let files = files.filter_map(|(path, source)| match source {
+        Source::Bytes(bytes) => Some((path.as_str(), bytes.as_slice())),
+        Source::File { .. } => None,
+    });
+    let lines: Vec<Line> = commitment::roots(files, parallel::threads(options.threads))
+        .into_iter()
+        .map(|(path, sha256)| Line {
+            path: path.to_owned(),
+            sha256,
+        })
+        .collect();
+    if lines.is_empty() {
+        return Ok(());
     }
-    let made_out_dir = !out_dir.exists();
-    std::fs::create_dir_all(out_dir).map_err(|source| write_error(out_dir, source))?;
-    let sealed = write_and_publish(&contents, &draft, out_dir, final_paths, options);
-    if sealed.is_err() && made_out_dir {
-        // Empty again, and not there before; failing to remove it hides nothing.
-        let _ = std::fs::remove_dir(out_dir);
-    }
-    sealed
+    contents.add_made(COMMITMENTS, Source::Bytes(Manifest { lines }.to_bytes()))
 }
 
 fn earlier_bundles(description: &Description, previous: Option<&Path>) -> Result<Leaves, SealError> {
@@ -217,19 +236,21 @@ impl Draft<'_> {
     }
 }
 
-fn write_and_publish(
+/// What is known of a bundle once it is written.
+struct Written {
+    statement_sha256: Digest,
+    files: u64,
+    bytes: u64,
+}
+
+fn write(
     contents: &Contents,
     draft: &Draft<'_>,
-    out_dir: &Path,
-    [folder, archive_path]: [PathBuf; 2],
+    staged: &Staged,
     options: &SealOptions<'_>,
-) -> Result<Sealed, SealError> {
+) -> Result<Written, SealError> {
     let id = draft.description.id.as_str();
-    let staging = tempfile::Builder::new()
-        .prefix(&format!(".{id}.partial-"))
-        .tempdir_in(out_dir)
-        .map_err(|source| write_error(out_dir, source))?;
-    let (staged_folder, staged_archive) = (staging.path().join(id), staging.path().join(format!("{id}.zip")));
+    let (staged_folder, staged_archive) = (staged.folder(), staged.archive());
     let target = Target {
         id,
         zip: create(&staged_archive, true)?,
@@ -312,20 +333,9 @@ fn write_and_publish(
             crc32: print.crc32,
         });
     }
-    target.write_directory(&archive::directory(id, &members, &positions), positions.directory)?;
-    if options.cancel.load(Ordering::Relaxed) {
-        return Err(SealError::Cancelled);
-    }
-    publish(&staged_folder, &folder)?;
-    if let Err(error) = publish(&staged_archive, &archive_path) {
-        // Back into the staging folder, which is removed as a whole.
-        let _ = std::fs::rename(&folder, &staged_folder);
-        return Err(error);
-    }
+    target.finish(&archive::directory(id, &members, &positions), positions.directory)?;
     let statement = unlisted.iter().find(|(path, _)| path == STATEMENT);
-    Ok(Sealed {
-        folder,
-        archive: archive_path,
+    Ok(Written {
         statement_sha256: Digest::of(statement.map(|(_, bytes)| bytes.as_slice()).unwrap_or_default()),
         files: manifest.lines.len() as u64,
         bytes: members.iter().map(|member| member.size).sum(),

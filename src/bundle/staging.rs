@@ -6,6 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tempfile::TempDir;
+
 use super::SealError;
 use super::archive::{self, Member};
 use super::contents::Source;
@@ -26,6 +28,70 @@ pub(super) struct Planned<'a> {
     pub(super) data: u64,
 }
 
+/// A folder and an archive that nobody sees yet; what is not published goes away with this.
+pub(super) struct Staged {
+    hidden: TempDir,
+    id: String,
+}
+
+impl Staged {
+    /// Has `write` make the bundle `id` in `out_dir`, which is made if missing: both folder and archive, or neither,
+    /// and never over something that exists.
+    pub(super) fn make<T>(
+        out_dir: &Path,
+        id: &str,
+        write: impl FnOnce(&Self) -> Result<T, SealError>,
+    ) -> Result<(T, [PathBuf; 2]), SealError> {
+        let final_paths = [out_dir.join(id), out_dir.join(format!("{id}.zip"))];
+        if let Some(existing) = final_paths.iter().find(|path| path.symlink_metadata().is_ok()) {
+            return Err(SealError::Exists(existing.clone()));
+        }
+        let made_out_dir = !out_dir.exists();
+        std::fs::create_dir_all(out_dir).map_err(|source| write_error(out_dir, source))?;
+        let made = Self::make_hidden(out_dir, id, &final_paths, write);
+        if made.is_err() && made_out_dir {
+            // Empty again, and not there before; failing to remove it hides nothing.
+            let _ = std::fs::remove_dir(out_dir);
+        }
+        made.map(|made| (made, final_paths))
+    }
+
+    fn make_hidden<T>(
+        out_dir: &Path,
+        id: &str,
+        final_paths: &[PathBuf; 2],
+        write: impl FnOnce(&Self) -> Result<T, SealError>,
+    ) -> Result<T, SealError> {
+        let hidden = tempfile::Builder::new()
+            .prefix(&format!(".{id}.partial-"))
+            .tempdir_in(out_dir)
+            .map_err(|source| write_error(out_dir, source))?;
+        let staged = Self {
+            hidden,
+            id: id.to_owned(),
+        };
+        let made = write(&staged)?;
+        staged.publish(final_paths)?;
+        Ok(made)
+    }
+
+    pub(super) fn folder(&self) -> PathBuf {
+        self.hidden.path().join(&self.id)
+    }
+
+    pub(super) fn archive(&self) -> PathBuf {
+        self.hidden.path().join(format!("{}.zip", self.id))
+    }
+
+    fn publish(&self, [folder, archive]: &[PathBuf; 2]) -> Result<(), SealError> {
+        publish(&self.folder(), folder)?;
+        publish(&self.archive(), archive).inspect_err(|_| {
+            // Back into the hidden folder, which is removed as a whole.
+            let _ = std::fs::rename(folder, self.folder());
+        })
+    }
+}
+
 /// Where the files are written: into a folder and an archive at once.
 pub(super) struct Target<'a> {
     pub(super) id: &'a str,
@@ -43,17 +109,16 @@ impl Target<'_> {
         source: &Source,
         buffer: &mut [u8],
     ) -> Result<Fingerprint, SealError> {
-        let to = self.folder.join(planned.path);
         let print = match source {
             Source::Bytes(bytes) => {
-                self.copy(bytes.as_slice(), Path::new(planned.path), &to, planned, buffer)?
+                self.copy_in(bytes.as_slice(), Path::new(planned.path), planned, buffer)?
             }
             Source::File { from, .. } => {
                 let file = File::open(from).map_err(|source| SealError::Read {
                     path: from.clone(),
                     source,
                 })?;
-                self.copy(file, from, &to, planned, buffer)?
+                self.copy_in(file, from, planned, buffer)?
             }
         };
         if let Source::File { from, sha256, size } = source
@@ -61,13 +126,26 @@ impl Target<'_> {
         {
             return Err(SealError::Changed(from.clone()));
         }
+        if is_record(planned.path) && planned.source.is_some() {
+            check(planned.path, source, &self.folder.join(planned.path))?;
+        }
+        Ok(print)
+    }
+
+    /// Writes what `from` gives to both places while hashing it.
+    pub(super) fn copy_in(
+        &self,
+        from: impl Read,
+        from_path: &Path,
+        planned: &Planned<'_>,
+        buffer: &mut [u8],
+    ) -> Result<Fingerprint, SealError> {
+        let to = self.folder.join(planned.path);
+        let print = self.copy(from, from_path, &to, planned, buffer)?;
         if print.size != planned.size {
             // The signer broke its promise of a fixed length; the archive's layout would be wrong.
             let source = io::Error::other("its size differs from the planned one");
             return Err(write_error(&to, source));
-        }
-        if is_record(planned.path) && planned.source.is_some() {
-            check(planned.path, source, &to)?;
         }
         let member = Member {
             path: planned.path.to_owned(),
@@ -80,8 +158,11 @@ impl Target<'_> {
         Ok(print)
     }
 
-    /// Writes what follows the last file in the archive.
-    pub(super) fn write_directory(&self, directory: &[u8], position: u64) -> Result<(), SealError> {
+    /// Writes what follows the last file in the archive, unless it is too late for that.
+    pub(super) fn finish(&self, directory: &[u8], position: u64) -> Result<(), SealError> {
+        if self.cancel.load(Ordering::Relaxed) {
+            return Err(SealError::Cancelled);
+        }
         self.zip
             .write_all_at(directory, position)
             .map_err(|source| write_error(self.zip_path, source))
@@ -185,7 +266,7 @@ pub(super) fn make_folders<'a>(root: &Path, paths: impl Iterator<Item = &'a str>
 }
 
 /// Gives a finished file or folder its final name, unless something has it.
-pub(super) fn publish(from: &Path, to: &Path) -> Result<(), SealError> {
+fn publish(from: &Path, to: &Path) -> Result<(), SealError> {
     rename_new(from, to).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => SealError::Exists(to.to_owned()),
         _ => write_error(to, error),

@@ -7,7 +7,7 @@ use super::chain::Chain;
 use super::digest::Digest;
 use super::layout::MANIFEST;
 
-const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+pub(crate) const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 /// Type and version of our predicate. A URN in an unregistered namespace: a name, not a claim to anybody's domain.
 pub const PREDICATE_TYPE: &str = "urn:pgdossier:assessment:v1";
 /// How a trust policy calls this kind of statement.

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::failure::Failure;
+use super::redaction::RedactionPredicate;
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -79,6 +80,16 @@ pub enum Time {
     NotProven,
 }
 
+/// Who made a redacted copy, and what is withheld in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Redaction {
+    /// The owner of the key that signed it, as the policy says.
+    pub owner: String,
+    /// What was signed.
+    #[serde(flatten)]
+    pub predicate: RedactionPredicate,
+}
+
 /// Everything that verifying a bundle found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verification {
@@ -96,8 +107,11 @@ pub struct Verification {
     pub time: Time,
     /// Whose signatures counted.
     pub signers: Vec<VerifiedSigner>,
-    /// Listed files that are absent with the verifier's consent.
+    /// Listed files that are absent, by a signed redaction or with the verifier's consent.
     pub withheld: Vec<String>,
+    /// The redaction by which they are, once a trusted signature vouches for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redaction: Option<Redaction>,
     /// Every step and how it ended.
     pub checks: Vec<Check>,
 }
@@ -143,6 +157,9 @@ impl fmt::Display for Verification {
                 writeln!(f, "    by {time}, says {}", by.authority.escape_debug())?;
             }
         }
+        if let Some(redaction) = &self.redaction {
+            write!(f, "{redaction}")?;
+        }
         let verdict = match self.verdict {
             Verdict::Valid => "valid",
             Verdict::ValidWithWithheldFiles => "valid with withheld files",
@@ -153,5 +170,41 @@ impl fmt::Display for Verification {
             Time::NotProven => "time not proven",
         };
         writeln!(f, "{verdict}; {time}")
+    }
+}
+
+impl fmt::Display for Redaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stated = &self.predicate;
+        let because = |reasons: &[String]| reasons.join("; ").escape_debug().to_string();
+        writeln!(
+            f,
+            "redacted at {} by {} as {} (key {})",
+            stated.redacted_at,
+            self.owner.escape_debug(),
+            stated.signer.role,
+            stated.signer.keyid
+        )?;
+        for file in &stated.withheld {
+            let guessable = if file.guessable { " (guessable)" } else { "" };
+            let path = file.path.escape_debug();
+            writeln!(f, "    withheld{guessable}: {path}: {}", because(&file.reasons))?;
+        }
+        for file in &stated.partly_shown {
+            let mut without = Vec::new();
+            if file.withheld_rows > 0 {
+                without.push(format!("{} row(s)", file.withheld_rows));
+            }
+            let fields = file.withheld_fields.iter();
+            without.extend(fields.map(|field| format!("`{}`", field.escape_debug())));
+            let path = file.path.escape_debug();
+            let without = without.join(", ");
+            writeln!(
+                f,
+                "    shown in part: {path}, without {without}: {}",
+                because(&file.reasons)
+            )?;
+        }
+        Ok(())
     }
 }

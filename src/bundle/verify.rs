@@ -1,5 +1,6 @@
 //! Verification in numbered steps: trust comes from the policy alone, and what is missing never helps.
 
+mod redaction;
 mod signatures;
 mod signed_files;
 mod times;
@@ -47,7 +48,7 @@ pub enum VerifyError {
     Cancelled,
 }
 
-const STEPS: [(u8, &str); 12] = [
+const STEPS: [(u8, &str); 13] = [
     (2, "opened strictly"),
     (3, "signatures read"),
     (4, "signatures verified"),
@@ -60,6 +61,7 @@ const STEPS: [(u8, &str); 12] = [
     (11, "records"),
     (12, "series"),
     (13, "requirements of the policy"),
+    (14, "redaction"),
 ];
 
 /// Verifies the folder or archive at `path` against what the auditor trusts.
@@ -114,6 +116,7 @@ impl Run {
                 time: Time::NotProven,
                 signers: Vec::new(),
                 withheld: Vec::new(),
+                redaction: None,
                 checks: checks.to_vec(),
             },
         }
@@ -163,9 +166,30 @@ impl Run {
         let threads = parallel::threads(options.threads);
         let mut files = integrity::check_files(store, &manifest, threads, options.cancel);
         let mut notes = vec![format!("{} files hashed", files.hashed)];
+        let redacted = redaction::Against {
+            store,
+            policy,
+            verified: &verified,
+            accepted: &signed.accepted,
+            manifest: &manifest,
+            options,
+        }
+        .check();
+        files
+            .failures
+            .extend(redaction::lost_signatures(policy, &files.absent));
+        let absent = std::mem::take(&mut files.absent);
+        let excused;
+        (excused, files.absent) = absent
+            .into_iter()
+            .partition::<Vec<String>, _>(|path| redacted.excused.contains(path));
+        self.result.withheld = excused;
+        self.result.redaction = redacted.redaction;
+        self.record(14, redacted.failures, Vec::new());
         if options.allow_withheld {
             notes.extend(files.absent.iter().map(|path| format!("withheld: {path}")));
-            self.result.withheld = files.absent;
+            self.result.withheld.extend(files.absent);
+            self.result.withheld.sort();
         } else {
             let absent =
                 |path: &String| Failure::at("file.absent", path, "it is listed in the manifest but missing");

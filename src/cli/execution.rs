@@ -28,6 +28,7 @@ use crate::profile::Profile;
 use crate::record;
 use crate::reperform;
 use crate::report::{self, Templates};
+use crate::salt::Seed;
 use crate::sign::{Signer, TrustPolicy};
 use crate::target::{ConnectionSettings, Environment, Inventory, Target, slug};
 
@@ -73,12 +74,20 @@ pub(super) fn execute(
     let profiles = profiles(&execution, output)?;
     // Its copies of documents have to live until they are sealed.
     let folder = read_attested(&execution, output)?;
+    let seed = Seed::random().map_err(Stop::failed)?;
     let (attested, documents) = (&folder.attested, &folder.documents);
     let (collected, key, binary_sha256) = thread::scope(|scope| {
         let compiling = scope.spawn(|| execution.catalog.compile());
         let loading = scope.spawn(load_key);
         let hashing = scope.spawn(own_digest);
-        let collected = collect_all(&execution, &profiles, (attested, documents), cancel, output);
+        let collected = collect_all(
+            &execution,
+            &profiles,
+            (attested, documents),
+            &seed,
+            cancel,
+            output,
+        );
         let joined = "a part of the program panicked; this is a defect, please report it";
         compiling
             .join()
@@ -97,7 +106,7 @@ pub(super) fn execute(
         .as_ref()
         .map(|waivers| waive(waivers, execution.as_of, &mut assessment.targets));
     let files = waivers.map_or_else(BTreeMap::new, |waivers| waivers.files);
-    let contents = contents(&execution, &mut assessment, files, attested, documents)?;
+    let contents = contents(&execution, &mut assessment, files, (attested, documents), &seed)?;
     let description = Description {
         id,
         series: execution.series.to_owned(),
@@ -238,6 +247,7 @@ fn collect_all(
     execution: &Execution<'_>,
     profiles: &BTreeMap<String, Profile>,
     (attested, documents): (&Attested, &BTreeMap<String, Document>),
+    seed: &Seed,
     cancel: &AtomicBool,
     output: &Output,
 ) -> Result<Vec<Collected>, Stop> {
@@ -253,6 +263,7 @@ fn collect_all(
         as_of: execution.as_of,
         period: execution.period,
         limits: execution.limits,
+        seed,
     };
     let targets = &execution.inventory.targets;
     let bar = progress(targets.len());
@@ -413,20 +424,27 @@ fn contents(
     execution: &Execution<'_>,
     assessment: &mut Assessment,
     waivers: BTreeMap<String, Vec<u8>>,
-    attested: &Attested,
-    documents: &BTreeMap<String, Document>,
+    (attested, documents): (&Attested, &BTreeMap<String, Document>),
+    seed: &Seed,
 ) -> Result<Contents, Stop> {
     let mut contents = Contents::new();
     let rendered =
         report::render(assessment, execution.catalog, execution.templates).map_err(Stop::failed)?;
     let kit = reperform::files(assessment);
-    let files = record::files(assessment)
+    // Whatever is made from evidence has a salt, or its digest would give away what a redacted copy withholds.
+    let made = kit
+        .into_iter()
+        .chain(report_files(rendered))
+        .map(|(path, bytes)| {
+            let salted = seed.append(&path, bytes);
+            (path, salted)
+        });
+    let files = record::files(assessment, seed)
         .into_iter()
         .chain(execution.catalog.files.clone())
         .chain(attested.files.clone())
         .chain(waivers)
-        .chain(kit)
-        .chain(report_files(rendered));
+        .chain(made);
     for (path, bytes) in files {
         contents.insert(&path, bytes).map_err(Stop::failed)?;
     }

@@ -14,11 +14,12 @@ use crate::bundle::IntactBundle;
 use crate::collect::{self, Deriving, Plan};
 use crate::control::Catalog;
 use crate::evaluate::{Evaluating, evaluate, waive};
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, Table};
 use crate::finding::Finding;
 use crate::profile::Profile;
 use crate::record;
 use crate::reperform;
+use crate::salt::salted_like;
 use crate::waiver::WaiverRecord;
 
 #[derive(Debug, Args)]
@@ -52,16 +53,18 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     for target in &assessment.targets {
         findings += target.findings.len();
         let path = record::findings_path(&target.summary.id);
-        if bundle.read(&path).ok() != Some(record::to_json(&target.findings)) {
+        if !is_sealed(&bundle, &path, record::to_json(&target.findings)) {
             differing.push(format!("{path}: the findings differ"));
         }
     }
     if let Some(waivers) = waivers
-        && bundle.read(record::WAIVERS).ok() != Some(record::to_json(&waivers))
+        && !is_sealed(&bundle, record::WAIVERS, record::to_json(&waivers))
     {
         differing.push(format!("{}: what became of the waivers differs", record::WAIVERS));
     }
     differing.extend(kits.iter().map(|path| format!("{path}: the script differs")));
+    let broken = bundle.broken_commitments().into_iter();
+    differing.extend(broken.map(|path| format!("{path}: its rows are not those that the bundle commits to")));
     let json = json!({"identical": differing.is_empty(), "populations": populations, "findings": findings, "differing": differing});
     output.result(&json, || {
         if differing.is_empty() {
@@ -92,7 +95,10 @@ fn differing_kits(bundle: &IntactBundle, assessment: &Assessment) -> Vec<String>
     let again = reperform::files(assessment);
     let paths = bundle.paths().filter(|path| path.starts_with(reperform::FOLDER));
     let paths: std::collections::BTreeSet<&str> = paths.chain(again.keys().map(String::as_str)).collect();
-    let differs = |path: &&str| sealed(path).as_ref() != again.get(*path);
+    let differs = |path: &&str| match again.get(*path) {
+        Some(again) => !is_sealed(bundle, path, again.clone()),
+        None => true,
+    };
     paths.into_iter().filter(differs).map(str::to_owned).collect()
 }
 
@@ -127,10 +133,25 @@ fn derive_again(
         inputs: &target.evidence,
     };
     match collector.derive(&evidence.raw, &context) {
-        Ok(table) if table.to_ndjson() == evidence.table.to_ndjson() => Ok(()),
+        Ok(table) if same_rows(&table, evidence) => Ok(()),
         Ok(_) => Err("the population derived again differs".to_owned()),
         Err(_) if !provenance.visibility.complete && evidence.table.rows.is_empty() => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+/// Whether a file made again is the sealed one, with whose salt it is written.
+fn is_sealed(bundle: &IntactBundle, path: &str, again: Vec<u8>) -> bool {
+    let sealed = bundle.read(path).unwrap_or_default();
+    salted_like(path, again, &sealed) == sealed
+}
+
+/// Whether a table, written, is what was sealed but for the salt.
+fn same_rows(table: &Table, evidence: &Evidence) -> bool {
+    let derived = table.to_ndjson();
+    match &evidence.written.population {
+        Some(sealed) => salted_like("a.ndjson", derived, sealed) == *sealed,
+        None => derived == evidence.table.to_ndjson(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `pgdossier report`: render a bundle's report again, byte for byte.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,6 +11,7 @@ use super::execution::report_files;
 use super::output::Output;
 use super::{Exit, Stop};
 use crate::report::{self, Templates};
+use crate::salt::salted_like;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -31,7 +33,15 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
         Some(folder) => Templates::from_folder(folder).map_err(Stop::usage)?,
     };
     let same_templates = templates.digest() == assessment.summary.definitions.templates_sha256;
-    let files = report_files(report::render(&assessment, &catalog, &templates).map_err(Stop::failed)?);
+    let rendered = report::render(&assessment, &catalog, &templates).map_err(Stop::failed)?;
+    let files: BTreeMap<String, Vec<u8>> = report_files(rendered)
+        .into_iter()
+        .map(|(path, bytes)| {
+            let sealed = bundle.read(&path).unwrap_or_default();
+            let salted = salted_like(&path, bytes, &sealed);
+            (path, salted)
+        })
+        .collect();
     if let Some(folder) = &arguments.out {
         for (path, bytes) in &files {
             let path = folder.join(path.strip_prefix("report/").unwrap_or(path));

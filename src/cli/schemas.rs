@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::{attestation, control, profile, record, sign, target, waiver, workspace};
+use crate::{attestation, control, profile, record, redact, sign, target, waiver, workspace};
 
 /// Files that have a JSON Schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -29,6 +29,8 @@ pub(super) enum SchemaKind {
     Pgdossier,
     /// A trust policy.
     TrustPolicy,
+    /// What a redacted copy withholds.
+    Redaction,
 }
 
 /// The kinds of files in a workspace.
@@ -57,6 +59,7 @@ impl SchemaKind {
             Self::Waiver => schemars::schema_for!(waiver::RawWaiver),
             Self::Pgdossier => schemars::schema_for!(workspace::RawWorkspace),
             Self::TrustPolicy => schemars::schema_for!(sign::TrustPolicy),
+            Self::Redaction => schemars::schema_for!(redact::RawRules),
         };
         record::to_json(schema.as_value())
     }

@@ -12,6 +12,7 @@ use super::{Collector, Deriving, host};
 use crate::evidence::{
     Evidence, Input, Provenance, RawTable, Requirement, Table, Visibility, Written, sha256_hex,
 };
+use crate::record;
 use crate::target::Target;
 
 /// Derives the population and writes down where it comes from.
@@ -53,12 +54,18 @@ pub(super) fn finish(
         }
     }
     answer.raw.remove(POPULATION);
+    let salted = |path: String, table: &Table| shared.seed.append(&path, table.to_ndjson());
     let written = Written {
-        population: Some(table.to_ndjson()),
+        population: Some(salted(record::evidence_path(&target.id, name), &table)),
         raw: answer
             .raw
             .iter()
-            .map(|(name, table)| (name.clone(), table.to_ndjson()))
+            .map(|(raw, table)| {
+                (
+                    raw.clone(),
+                    salted(record::raw_path(&target.id, name, raw), table),
+                )
+            })
             .collect(),
     };
     let derived_from = answer

@@ -19,6 +19,7 @@ use crate::control::{Catalog, Scope};
 use crate::escape::sql_identifier;
 use crate::evidence::{Evidence, Need, Requirement, ServerIdentity};
 use crate::profile::Profile;
+use crate::salt::Seed;
 use crate::target::{Connection, ConnectionSettings, Target, connect};
 
 /// Everything that one assessment's collection shares.
@@ -37,6 +38,8 @@ pub struct Collecting<'a> {
     pub period: &'a Period,
     /// Time limits.
     pub limits: Limits,
+    /// What the salts of tables are made from.
+    pub seed: &'a Seed,
 }
 
 /// What was collected of one target.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::key_file::{read_small, write_public};
 use super::{PublicKey, Roots, SignError};
 use crate::signature::{APPROVER, REQUESTER, REVIEWER, SignedKind};
+use crate::withholding::REDACTOR;
 
 /// The version of the policy format that this program reads and writes.
 pub const POLICY_VERSION: u32 = 1;
@@ -187,8 +188,9 @@ impl TrustPolicy {
         for requirement in other.require {
             let known =
                 |one: &Requirement| one.statement == requirement.statement && one.role == requirement.role;
-            // A reviewer is welcome, and not demanded until the policy's owner says so; so is who asks for a waiver.
-            let demanded = ![REVIEWER, REQUESTER].contains(&requirement.role.as_str());
+            // A reviewer is welcome, and not demanded until the policy's owner says so; so is who asks for a waiver, and
+            // who redacts.
+            let demanded = ![REVIEWER, REQUESTER, REDACTOR].contains(&requirement.role.as_str());
             if !self.require.iter().any(known) && demanded {
                 self.require.push(requirement);
             }

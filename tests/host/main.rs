@@ -30,6 +30,7 @@ use pgdossier::evidence::Evidence;
 use pgdossier::finding::{Finding, Status};
 use pgdossier::host::HostAccess;
 use pgdossier::profile::Profile;
+use pgdossier::salt::Seed;
 use pgdossier::target::{ConnectionSettings, Environment, Target};
 use tempfile::TempDir;
 
@@ -230,6 +231,7 @@ fn look(connection: &str, host: HostAccess) -> Looked {
         as_of: support::AS_OF.parse().unwrap(),
         period: &period,
         limits: Limits::default(),
+        seed: &Seed::known([0; 32]),
     };
     let collected = runtime.block_on(collect::collect(&target, &settings, &collecting));
     assert_eq!(collected.failure, None);

@@ -280,20 +280,7 @@ impl Inside {
     /// The population of `host-firewall`, without loopback.
     pub fn rows(&mut self) -> Vec<Value> {
         let assessed = self.assess(Who::Root);
-        let target = assessed.json["targets"][0]["id"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{}", assessed.stderr()));
-        let path = assessed
-            .folder()
-            .join("targets")
-            .join(target)
-            .join("evidence/host-firewall.ndjson");
-        let text =
-            std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{path:?}\n{}", assessed.stderr()));
-        let rows: Vec<Value> = text
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
+        let rows = assessed.rows("host-firewall");
         assert_eq!(rows.len(), 2, "{:#?}", assessed.findings());
         rows
     }

@@ -159,10 +159,29 @@ impl Assessed {
         PathBuf::from(self.json["archive"].as_str().unwrap())
     }
 
+    /// The folder of the first target.
+    fn target(&self) -> PathBuf {
+        let target = self.json["targets"][0]["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{}", self.stderr()));
+        self.folder().join("targets").join(target)
+    }
+
     pub fn findings(&self) -> Vec<Value> {
-        let target = self.json["targets"][0]["id"].as_str().unwrap();
-        let path = self.folder().join("targets").join(target).join("findings.json");
-        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+        findings_in(&self.target())
+    }
+
+    /// The rows of an evidence's population.
+    pub fn rows(&self, evidence: &str) -> Vec<Value> {
+        let path = self.target().join(format!("evidence/{evidence}.ndjson"));
+        let text = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}\n{}", path.display(), self.stderr()));
+        let mut rows: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        rows.pop().expect("the salt");
+        rows
     }
 
     pub fn finding(&self, control: &str) -> Value {
@@ -182,6 +201,14 @@ impl Assessed {
             .map(|finding| finding["control"].as_str().unwrap().to_owned())
             .collect()
     }
+}
+
+/// The findings in a target's folder.
+pub fn findings_in(target: &Path) -> Vec<Value> {
+    let bytes = std::fs::read(target.join("findings.json")).unwrap();
+    let mut findings: Vec<Value> = serde_json::from_slice(&bytes).unwrap();
+    findings.pop().expect("the salt");
+    findings
 }
 
 pub fn text(bytes: &[u8]) -> String {

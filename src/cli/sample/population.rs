@@ -13,6 +13,7 @@ use crate::control::{Catalog, Control};
 use crate::evidence::{Provenance, Row, Table};
 use crate::finding::{Finding, Status};
 use crate::record::{SUMMARY, evidence_path, findings_path};
+use crate::salt::content;
 
 /// What can be chosen from.
 pub(super) struct Population {
@@ -126,7 +127,7 @@ impl Population {
             subject.hidden.push(format!("it was not collected: {failure}"));
         }
         let bytes = bundle.read(&file).map_err(unread)?;
-        let table = Table::from_ndjson(provenance.columns, &bytes)
+        let table = Table::from_ndjson(provenance.columns, &content(&file, &bytes))
             .map_err(|reason| Unread::Stop(invalid(format!("`{file}` cannot be understood: {reason}"))))?;
         subject.rows = table.rows.len();
         for column in &table.columns {
@@ -203,7 +204,7 @@ fn catalog(bundle: &IntactBundle) -> Result<Catalog, Stop> {
 
 fn parse<T: DeserializeOwned>(bundle: &IntactBundle, path: &str) -> Result<T, Unread> {
     let bytes = bundle.read(path).map_err(unread)?;
-    serde_json::from_slice(&bytes)
+    serde_json::from_slice(&content(path, &bytes))
         .map_err(|error| Unread::Stop(invalid(format!("`{path}` cannot be understood: {error}"))))
 }
 

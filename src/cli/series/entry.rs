@@ -13,6 +13,7 @@ use crate::bundle::{
 use crate::cli::Stop;
 use crate::collect;
 use crate::record::{PROFILE, SUMMARY};
+use crate::salt::content;
 use crate::sign::TrustPolicy;
 
 /// A verified bundle.
@@ -166,6 +167,7 @@ fn read_entry(
 ) -> Entry {
     let predicate = bundle.statement().predicate.clone();
     let summary = bundle.read(SUMMARY).ok();
+    let profile = bundle.read(PROFILE).ok();
     let listed = bundle.paths().filter(|path| path.starts_with("controls/"));
     Entry {
         paths: vec![path.to_owned()],
@@ -175,11 +177,12 @@ fn read_entry(
         signers,
         verdict,
         history,
-        summary: summary.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
+        summary: summary.and_then(|bytes| serde_json::from_slice(&content(SUMMARY, &bytes)).ok()),
         controls: listed
             .filter_map(|path| Some((path.to_owned(), bundle.digest(path)?)))
             .collect(),
-        profile: bundle.digest(PROFILE),
+        // The file itself has another salt, and so another digest, in each bundle.
+        profile: profile.map(|bytes| Digest::of(&content(PROFILE, &bytes))),
         attested: attested(bundle),
     }
 }

@@ -8,6 +8,7 @@ use pgdossier::evaluate::{Evaluating, evaluate};
 use pgdossier::finding::Finding;
 use pgdossier::host::HostAccess;
 use pgdossier::profile::Profile;
+use pgdossier::salt::Seed;
 use pgdossier::target::{ConnectionSettings, Environment, Target};
 
 use super::statements::{Given, People};
@@ -95,6 +96,7 @@ impl Judge {
             as_of: crate::support::AS_OF.parse().unwrap(),
             period: &period,
             limits: Limits::default(),
+            seed: &Seed::known([0; 32]),
         };
         let collected = runtime.block_on(collect::collect(&target, &settings, &collecting));
         assert_eq!(collected.failure, None);

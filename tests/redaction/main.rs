@@ -1,0 +1,10 @@
+//! Redacted copies: they verify, nothing of what they withhold can be recovered from them, and no lie in one passes.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, unreachable_pub)] // a test may stop on the first surprise
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod attacker;
+mod attacks;
+mod made;
+mod real;
