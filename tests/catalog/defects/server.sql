@@ -137,6 +137,7 @@ GRANT staff TO postgres;
 -- setting: listen_addresses = *
 
 -- control: socket-permissions
+-- profile: strict
 -- expect: unix_socket_permissions = 0777
 -- setting: unix_socket_permissions = 0777
 
