@@ -1,5 +1,6 @@
 //! The sealed folder and archive that an auditor receives.
 
+mod about;
 mod archive;
 mod chain;
 mod commitment;
@@ -23,6 +24,7 @@ mod path;
 mod previous;
 mod reader;
 mod redaction;
+mod review;
 mod rewrite;
 mod seal;
 mod staging;
@@ -44,8 +46,11 @@ pub use reader::{BundleReader, IntactBundle, ReadError};
 pub use redaction::{
     PartlyShown, REDACTION_TYPE, RedactError, Redacted, RedactionPredicate, Redactor, WithheldPath, redact,
 };
+pub use review::{Decision, REVIEW_TYPE, ReviewError, ReviewPredicate, Reviewer, review};
 pub use rewrite::{RewriteError, put_unlisted};
 pub use seal::{SealError, SealOptions, Sealed, seal};
 pub use statement::{Description, ManifestTree, PREDICATE_TYPE, Predicate, StatedSigner, Statement, Tool};
-pub use verification::{Check, Outcome, Redaction, SignedBy, Time, Verdict, Verification, VerifiedSigner};
+pub use verification::{
+    Check, Outcome, Redaction, Review, SignedBy, Time, Verdict, Verification, VerifiedSigner,
+};
 pub use verify::{VerifyError, VerifyOptions, verify};

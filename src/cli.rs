@@ -20,11 +20,13 @@ mod profile;
 mod redact;
 mod replay;
 mod report;
+mod review;
 mod sample;
 mod schemas;
 mod series;
 mod timestamp;
 mod trust;
+mod twin;
 mod verify;
 mod waiver;
 mod waivers;
@@ -101,6 +103,8 @@ enum Verb {
     Assess(assess::Arguments),
     /// Verify a bundle against what you trust.
     Verify(verify::Arguments),
+    /// Approve or reject a bundle that somebody else made, signed with your own key.
+    Review(review::Arguments),
     /// Have a time-stamping authority prove when a bundle was signed.
     Timestamp(timestamp::Arguments),
     /// Write, check, list and sign what people attest.
@@ -115,7 +119,7 @@ enum Verb {
     /// Make keys and show their public half.
     #[command(subcommand)]
     Keys(keys::Verb),
-    /// Write a trust policy: whose signatures you accept, for what.
+    /// Write, change and show a trust policy: whose signatures you accept, for what.
     #[command(subcommand)]
     Trust(trust::Verb),
     /// List, show and check controls.
@@ -152,6 +156,7 @@ pub fn run() -> ExitCode {
         Verb::Init(arguments) => init::run(&arguments, &output),
         Verb::Assess(arguments) => assess::run(&arguments, &output),
         Verb::Verify(arguments) => verify::run(&arguments, &output),
+        Verb::Review(arguments) => review::run(&arguments, &output),
         Verb::Timestamp(arguments) => timestamp::run(&arguments, &output),
         Verb::Attest(verb) => attest::run(&verb, &output),
         Verb::Waiver(verb) => waiver::run(&verb, &output),

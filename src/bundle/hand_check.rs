@@ -32,7 +32,7 @@ commands below, in this folder, in a Bourne shell. Each block must succeed.
 
 ```sh
 sha256sum --quiet --strict -c MANIFEST.sha256
-( find . ! -type d | sed 's|^\./||' | grep -v -e '^MANIFEST\.sha256$' -e '^statement\.json$' -e '^signatures/'; cut -c67- MANIFEST.sha256 ) | LC_ALL=C sort | uniq -u
+( find . ! -type d | sed 's|^\./||' | grep -v -e '^MANIFEST\.sha256$' -e '^statement\.json$' -e '^signatures/' -e '^reviews/'; cut -c67- MANIFEST.sha256 ) | LC_ALL=C sort | uniq -u
 ```
 
 2. The statement is about this manifest.
@@ -64,6 +64,22 @@ this signature. Its root certificate, `authority.pem`, must come from the author
 sed -n 's/.*"signedTimestamp": "\([^"]*\)".*/\1/p' {stem}.sigstore.json | base64 -d > ../response.tsr
 openssl ts -verify -data ../signature.bin -in ../response.tsr -CAfile ../authority.pem
 openssl ts -reply -in ../response.tsr -text | grep 'Time stamp:'
+```
+
+6. Only if somebody reviewed the bundle (`reviews/` is here): each review holds a statement about this one, with what was
+decided. The reviewer's key, `reviewer.pem`, must come from the reviewer. What verifies it depends on the kind of key.
+
+```bash
+for review in reviews/*.sigstore.json; do
+  [ -e "$review" ] || continue
+  sed -n 's/.*"payload": "\([^"]*\)".*/\1/p' "$review" | base64 -d > ../review.json
+  sed -n 's/.*"sig": "\([^"]*\)".*/\1/p' "$review" | base64 -d > ../review.sig
+  ( printf 'DSSEv1 28 application/vnd.in-toto+json %d ' "$(wc -c < ../review.json)"; cat ../review.json ) > ../review.bin
+  grep -q "\"sha256\": \"$(sha256sum < statement.json | cut -c1-64)\"" ../review.json &&
+    {{ openssl pkeyutl -verify -pubin -inkey ../reviewer.pem -rawin -in ../review.bin -sigfile ../review.sig ||
+       openssl dgst -sha256 -verify ../reviewer.pem -signature ../review.sig ../review.bin; }} &&
+    cat ../review.json
+done
 ```
 
 This shows that the holder of that key signed these bytes, and with a token by when. Without one it does not show when,

@@ -7,6 +7,8 @@ pub(crate) const LEAVES: &str = "chain/leaves.txt";
 /// The roots over the rows of records.
 pub(crate) const COMMITMENTS: &str = "commitments.txt";
 pub(crate) const SIGNATURES: &str = "signatures/";
+/// Where reviews lie, each in an envelope of its own.
+pub(crate) const REVIEWS: &str = "reviews/";
 /// Where a redacted copy has its signed statement.
 pub(crate) const REDACTION: &str = "redaction/";
 /// Where a redacted copy has what it shows of files that it does not have.
@@ -16,9 +18,14 @@ pub(crate) const ATTACHMENTS: &str = "attachments/";
 pub(crate) const SIGSTORE_SUFFIX: &str = ".sigstore.json";
 pub(crate) const SSHSIG_SUFFIX: &str = ".sshsig";
 
-/// Whether the manifest leaves this file out: itself, what names the manifest, what signs that, and what a redaction adds.
+/// Whether the manifest leaves this file out: itself, what names the manifest, what signs that, and what reviews and a
+/// redaction add.
 pub(crate) fn is_unlisted(path: &str) -> bool {
-    path == MANIFEST || path == STATEMENT || path.starts_with(SIGNATURES) || is_of_redaction(path)
+    path == MANIFEST
+        || path == STATEMENT
+        || path.starts_with(SIGNATURES)
+        || path.starts_with(REVIEWS)
+        || is_of_redaction(path)
 }
 
 /// Whether only redacted copies have this file.
@@ -38,6 +45,7 @@ pub(crate) fn is_made_by_sealing(path: &str) -> bool {
         .iter()
         .any(|made| path == made.to_ascii_lowercase())
         || path.starts_with(SIGNATURES)
+        || path.starts_with(REVIEWS)
         || is_of_redaction(&path)
         || path.starts_with("chain/")
 }

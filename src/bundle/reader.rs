@@ -9,7 +9,7 @@ use super::chain::{self, Leaves};
 use super::digest::Digest;
 use super::failure::Failure;
 use super::integrity;
-use super::layout::{COMMITMENTS, SIGNATURES, SIGSTORE_SUFFIX, STATEMENT};
+use super::layout::{COMMITMENTS, REVIEWS, SIGNATURES, SIGSTORE_SUFFIX, STATEMENT};
 use super::limits::Limits;
 use super::manifest::Manifest;
 use super::parallel;
@@ -222,14 +222,15 @@ impl IntactBundle {
         }
     }
 
-    /// The envelopes of its signatures, by path; nobody has verified them.
+    /// The envelopes of its signatures and reviews, by path; nobody has verified them.
     ///
     /// # Errors
     /// [`ReadError::Changed`] when one cannot be read.
     pub fn envelopes(&self) -> Result<Vec<(String, Envelope)>, ReadError> {
         let files = self.store.entries().iter().map(|entry| &entry.path);
         files
-            .filter(|path| path.starts_with(SIGNATURES) && path.ends_with(SIGSTORE_SUFFIX))
+            .filter(|path| path.starts_with(SIGNATURES) || path.starts_with(REVIEWS))
+            .filter(|path| path.ends_with(SIGSTORE_SUFFIX))
             .map(|path| {
                 let failed = |reason: String| ReadError::Changed {
                     path: path.clone(),

@@ -12,17 +12,16 @@ use thiserror::Error;
 
 pub(super) use self::rows::root_of_shown;
 pub use self::statement::{PartlyShown, REDACTION_TYPE, RedactionPredicate, WithheldPath};
-pub(super) use self::statement::{RedactionProblem, RedactionStatement};
 use super::digest::Digest;
-use super::layout::{COMMITMENTS, REDACTED, REDACTED_SUFFIX, REDACTION, SIGSTORE_SUFFIX, is_needed, is_role};
+use super::layout::{COMMITMENTS, REDACTED, REDACTED_SUFFIX, is_needed, is_role};
 use super::manifest::Manifest;
 use super::path::{PathProblem, check_path, is_bundle_id};
 use super::reader::{IntactBundle, ReadError};
 use super::seal::{SealError, SealOptions};
 use super::statement::{StatedSigner, Tool};
-use super::{commitment, commitment_list};
+use super::{about, commitment, commitment_list};
 use crate::salt::strip;
-use crate::sign::{Envelope, SignError, Signer, sign_checked};
+use crate::sign::{SignError, Signer};
 use crate::withholding::Withholding;
 
 /// Who redacts, when and with what.
@@ -134,7 +133,11 @@ pub fn redact(
         withheld: withheld(bundle, withholding)?,
         partly_shown: partly,
     };
-    added.push(signed(&predicate, bundle.statement_sha256(), redactor)?);
+    added.push(about::sign(
+        bundle.statement_sha256(),
+        predicate.clone(),
+        redactor.signer,
+    )?);
     added.sort_by(|(a, _), (b, _)| a.cmp(b));
     let absent: BTreeSet<&str> = predicate.absent().collect();
     let id = predicate.bundle_id.as_str();
@@ -204,26 +207,4 @@ fn withheld(bundle: &IntactBundle, withholding: &Withholding) -> Result<Vec<With
     } else {
         Err(RedactError::Guessable(refused))
     }
-}
-
-/// The signed redaction statement's path and bytes.
-fn signed(
-    predicate: &RedactionPredicate,
-    statement: Digest,
-    redactor: Redactor<'_>,
-) -> Result<(String, Vec<u8>), RedactError> {
-    let key = redactor.signer.public_key();
-    let mut envelope = Envelope {
-        payload: RedactionStatement::new(statement, predicate.clone()).to_bytes(),
-        signature: Vec::new(),
-        keyid: key.keyid().to_owned(),
-        token: None,
-    };
-    envelope.signature = sign_checked(redactor.signer, &envelope.signed_bytes())?;
-    let path = format!(
-        "{REDACTION}{}-{}{SIGSTORE_SUFFIX}",
-        redactor.role,
-        key.short_keyid()
-    );
-    Ok((path, envelope.to_sigstore_json()))
 }

@@ -56,12 +56,24 @@ pub fn put_unlisted(path: &Path, files: &[(String, Vec<u8>)]) -> Result<(), Rewr
     .map_err(failed)
 }
 
-/// Files are written beside the folder, since a half-written one in it would be part of it.
+/// Files are written beside the folder, since a half-written one in it would be part of it; and so would be an empty
+/// folder, so that a new one appears with its file.
 fn put_in_folder(folder: &Path, files: &[(String, Vec<u8>)]) -> io::Result<()> {
     for (name, bytes) in files {
+        let to = folder.join(name);
         let mut file = beside(folder)?;
         file.write_all(bytes)?;
-        publish(file, &folder.join(name))?;
+        match (to.parent(), to.file_name()) {
+            (Some(parent), Some(name)) if !parent.exists() => {
+                let new = tempfile::Builder::new()
+                    .prefix(".pgdossier-")
+                    .permissions(Permissions::from_mode(0o755))
+                    .tempdir_in(folder.parent().unwrap_or(Path::new("/")))?;
+                publish(file, &new.path().join(name))?;
+                std::fs::rename(new.keep(), parent)?;
+            }
+            _ => publish(file, &to)?,
+        }
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::redaction::RedactionPredicate;
+use super::review::{Decision, ReviewPredicate};
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -23,7 +24,7 @@ pub enum Outcome {
 /// One numbered step of verification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// 2 to 13, as in `docs/bundle-format.md`.
+    /// 2 to 15, as in `docs/bundle-format.md`.
     pub step: u8,
     /// What is checked.
     pub name: &'static str,
@@ -80,6 +81,19 @@ pub enum Time {
     NotProven,
 }
 
+/// A review by a key that the policy trusts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Review {
+    /// The owner of the key that signed it, as the policy says.
+    pub owner: String,
+    /// What an authority's token proves; absent when nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<SignedBy>,
+    /// What was signed.
+    #[serde(flatten)]
+    pub predicate: ReviewPredicate,
+}
+
 /// Who made a redacted copy, and what is withheld in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Redaction {
@@ -107,6 +121,8 @@ pub struct Verification {
     pub time: Time,
     /// Whose signatures counted.
     pub signers: Vec<VerifiedSigner>,
+    /// What those decided who reviewed the bundle.
+    pub reviews: Vec<Review>,
     /// Listed files that are absent, by a signed redaction or with the verifier's consent.
     pub withheld: Vec<String>,
     /// The redaction by which they are, once a trusted signature vouches for it.
@@ -153,9 +169,11 @@ impl fmt::Display for Verification {
                 signer.keyid
             )?;
             if let Some(by) = &signer.signed_by {
-                let time = by.time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
-                writeln!(f, "    by {time}, says {}", by.authority.escape_debug())?;
+                writeln!(f, "{by}")?;
             }
+        }
+        for review in &self.reviews {
+            write!(f, "{review}")?;
         }
         if let Some(redaction) = &self.redaction {
             write!(f, "{redaction}")?;
@@ -170,6 +188,40 @@ impl fmt::Display for Verification {
             Time::NotProven => "time not proven",
         };
         writeln!(f, "{verdict}; {time}")
+    }
+}
+
+impl fmt::Display for SignedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = self.time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+        write!(f, "    by {time}, says {}", self.authority.escape_debug())
+    }
+}
+
+impl fmt::Display for Review {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stated = &self.predicate;
+        let decided = match stated.decision {
+            Decision::Approve => "approved",
+            Decision::Reject => "rejected",
+        };
+        let time = stated
+            .reviewed_at
+            .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true);
+        writeln!(
+            f,
+            "{decided} at {time} by {} as {} (key {})",
+            self.owner.escape_debug(),
+            stated.signer.role,
+            stated.signer.keyid
+        )?;
+        if !stated.comment.is_empty() {
+            writeln!(f, "    \"{}\"", stated.comment.escape_debug())?;
+        }
+        if let Some(by) = &self.signed_by {
+            writeln!(f, "{by}")?;
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,8 @@
 //! Verification in numbered steps: trust comes from the policy alone, and what is missing never helps.
 
+mod about;
 mod redaction;
+mod reviews;
 mod signatures;
 mod signed_files;
 mod times;
@@ -17,9 +19,10 @@ use self::signatures::{Accepted, SignatureStep};
 use super::digest::Digest;
 use super::failure::Failure;
 use super::limits::Limits;
+use super::review::REVIEW_KIND;
 use super::statement::STATEMENT_KIND;
 use super::store::Store;
-use super::verification::{Check, Outcome, SignedBy, Time, Verdict, Verification, VerifiedSigner};
+use super::verification::{Check, Outcome, Time, Verdict, Verification, VerifiedSigner};
 use super::{chain, integrity, parallel};
 use crate::sign::{SigningTime, TrustPolicy};
 use crate::signature::SignedKind;
@@ -48,7 +51,7 @@ pub enum VerifyError {
     Cancelled,
 }
 
-const STEPS: [(u8, &str); 13] = [
+const STEPS: [(u8, &str); 14] = [
     (2, "opened strictly"),
     (3, "signatures read"),
     (4, "signatures verified"),
@@ -62,6 +65,7 @@ const STEPS: [(u8, &str); 13] = [
     (12, "series"),
     (13, "requirements of the policy"),
     (14, "redaction"),
+    (15, "reviews"),
 ];
 
 /// Verifies the folder or archive at `path` against what the auditor trusts.
@@ -115,6 +119,7 @@ impl Run {
                 as_of: now,
                 time: Time::NotProven,
                 signers: Vec::new(),
+                reviews: Vec::new(),
                 withheld: Vec::new(),
                 redaction: None,
                 checks: checks.to_vec(),
@@ -155,7 +160,10 @@ impl Run {
             .map_or(SigningTime::Unproven(options.now), SigningTime::Proven);
         let files = [SignedKind::Attestation, SignedKind::Waiver]
             .map(|kind| signed_files::read(kind, store, policy, options, time));
-        self.check_requirements(policy, &signed.accepted, &files);
+        let reviews = reviews::check(store, policy, &verified, options);
+        self.check_requirements(policy, &signed.accepted, &reviews, &files);
+        self.result.reviews = reviews.reviews;
+        self.record(15, reviews.failures, reviews.notes);
 
         let (manifest, text) = match integrity::check_manifest(store, &verified.statement, &options.limits) {
             Ok(manifest) => manifest,
@@ -223,19 +231,17 @@ impl Run {
         &mut self,
         policy: &TrustPolicy,
         accepted: &[Accepted<'_>],
+        reviews: &reviews::Reviews<'_>,
         files: &[signed_files::Signatures<'_>],
     ) {
-        let owners_in = |role: &str| -> BTreeSet<&str> {
-            accepted
-                .iter()
-                .filter(|one| one.role == role)
-                .map(|one| one.key.owner.as_str())
-                .collect()
-        };
+        let owners_in = |role: &str| owners(accepted.iter(), role);
         // Whoever signed a file is excluded by duty even where their signature counts for nothing any more.
         let excluded = |roles: &[String]| -> BTreeSet<&str> {
             let mut owners: BTreeSet<&str> = files.iter().flat_map(|one| one.owners_in(roles)).collect();
-            owners.extend(roles.iter().flat_map(|role| owners_in(role)));
+            for role in roles {
+                owners.extend(owners_in(role));
+                owners.extend(self::owners(reviews.decided(), role));
+            }
             owners
         };
         let sealers: BTreeSet<&str> = accepted.iter().map(|one| one.key.owner.as_str()).collect();
@@ -251,12 +257,15 @@ impl Run {
                 failures.extend(one.unmet(wanted, &assessors));
                 continue;
             }
-            if wanted.statement != STATEMENT_KIND {
-                let message = format!("the policy requires a `{kind}`, which this version cannot verify");
-                failures.push(Failure::new("require.unsupported", message));
-                continue;
-            }
-            let mut owners = owners_in(&wanted.role);
+            let mut owners = match wanted.statement.as_str() {
+                STATEMENT_KIND => owners_in(&wanted.role),
+                REVIEW_KIND => owners(reviews.approvals.iter(), &wanted.role),
+                _ => {
+                    let message = format!("the policy requires a `{kind}`, which this version cannot verify");
+                    failures.push(Failure::new("require.unsupported", message));
+                    continue;
+                }
+            };
             for owner in excluded(&wanted.distinct_owner_from) {
                 owners.remove(owner);
             }
@@ -274,13 +283,11 @@ impl Run {
             keyid: one.key.keyid.clone(),
             owner: one.key.owner.clone(),
             role: one.role.clone(),
-            signed_by: one.time.as_ref().map(|time| SignedBy {
-                time: time.latest,
-                authority: time.authority.clone(),
-            }),
+            signed_by: one.time.as_ref().map(reviews::signed_by),
         };
         self.result.signers = accepted.iter().map(signer).collect();
-        if !accepted.is_empty() && accepted.iter().all(|one| one.time.is_some()) {
+        let mut counted = accepted.iter().chain(&reviews.approvals);
+        if !accepted.is_empty() && counted.all(|one| one.time.is_some()) {
             self.result.time = Time::Proven;
         }
     }
@@ -298,4 +305,12 @@ impl Run {
         };
         self.result
     }
+}
+
+/// The owners of those who signed in a role.
+fn owners<'a>(signed: impl Iterator<Item = &'a Accepted<'a>>, role: &str) -> BTreeSet<&'a str> {
+    signed
+        .filter(|one| one.role == role)
+        .map(|one| one.key.owner.as_str())
+        .collect()
 }

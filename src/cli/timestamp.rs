@@ -185,17 +185,12 @@ fn read(path: &Path) -> Result<Vec<u8>, Stop> {
     Ok(bytes)
 }
 
-/// The same bundle in its other form, beside this one.
+/// The same bundle in its other form, beside this one, if it has the very signature that the token is of.
 fn twin(bundle: &Path, signature: &str, before: &[u8]) -> Option<PathBuf> {
-    let bundle = bundle.canonicalize().ok()?;
-    let name = bundle.file_name()?.to_str()?;
-    let other = match name.strip_suffix(".zip") {
-        Some(stem) if bundle.is_file() => bundle.with_file_name(stem),
-        _ => bundle.with_file_name(format!("{name}.zip")),
-    };
-    let envelopes = open_bundle(&other).ok()?.envelopes().ok()?;
+    let (path, other) = super::twin::of(bundle)?;
+    let envelopes = other.envelopes().ok()?;
     let same = envelopes
         .iter()
         .any(|(path, envelope)| path == signature && envelope.to_sigstore_json() == before);
-    same.then_some(other)
+    same.then_some(path)
 }

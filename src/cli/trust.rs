@@ -1,103 +1,35 @@
-//! `pgdossier trust`: the auditor's own file that says whose signatures count.
+//! `pgdossier trust`: the auditor's own file that says whose signatures count, for what.
 
-use std::path::PathBuf;
+mod add;
+mod entry;
+mod init;
+mod replace;
+mod revoke;
+mod show;
 
-use chrono::{DateTime, Days, Utc};
 use clap::Subcommand;
-use serde_json::json;
 
-use super::arguments::parse_time;
+pub(super) use self::replace::replace;
 use super::output::Output;
 use super::{Exit, Stop};
-use crate::sign::{PublicKey, TimestampRule, TrustPolicy};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Write a policy that accepts what is signed with one key, in one role, or add a key to one.
-    Init {
-        /// The public key (`pgdossier keys public`); compare its fingerprint with its owner's by another channel.
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
-        /// Who holds it.
-        #[arg(long)]
-        owner: String,
-        /// What they sign as.
-        #[arg(long, default_value = "assessor")]
-        role: String,
-        /// From when it counts; now when absent.
-        #[arg(long, value_parser = parse_time)]
-        valid_from: Option<DateTime<Utc>>,
-        /// Until when it counts; two years when absent.
-        #[arg(long, value_parser = parse_time)]
-        valid_until: Option<DateTime<Utc>>,
-        /// The controls that it may sign attestations and waivers for: an id, or its beginning and `*`. All when neither this nor
-        /// --section is given.
-        #[arg(long = "control", value_name = "PATTERN")]
-        controls: Vec<String>,
-        /// The sections whose controls it may sign attestations and waivers for, in the same way.
-        #[arg(long = "section", value_name = "PATTERN")]
-        sections: Vec<String>,
-        /// Certificates, in PEM, of the roots of time-stamping authorities that you trust.
-        #[arg(long = "timestamp-root", value_name = "FILE")]
-        timestamp_roots: Vec<PathBuf>,
-        /// Accept only what such an authority has stamped.
-        #[arg(long)]
-        timestamp_required: bool,
-        /// A policy to which the key is added.
-        #[arg(long, value_name = "FILE")]
-        base: Option<PathBuf>,
-        /// Where to write it; never overwrites.
-        #[arg(long, value_name = "FILE", default_value = "trust-policy.json")]
-        out: PathBuf,
-    },
+    /// Write a policy that accepts what is signed with one key, in one role.
+    Init(init::Arguments),
+    /// Add a key, a role of a key, or a requirement to a policy.
+    Add(add::Arguments),
+    /// Write down that a key is revoked, since when and why.
+    Revoke(revoke::Arguments),
+    /// Show a policy in words: whose keys count for what, which of them are good now, and what it requires.
+    Show(show::Arguments),
 }
 
 pub(super) fn run(verb: &Verb, output: &Output) -> Result<Exit, Stop> {
-    let Verb::Init {
-        key,
-        owner,
-        role,
-        valid_from,
-        valid_until,
-        controls,
-        sections,
-        timestamp_roots,
-        timestamp_required,
-        base,
-        out,
-    } = verb;
-    let key = PublicKey::load(key).map_err(Stop::usage)?;
-    let from = valid_from.unwrap_or_else(Utc::now);
-    let until = valid_until.unwrap_or_else(|| from.checked_add_days(Days::new(730)).unwrap_or(from));
-    let mut policy = TrustPolicy::single(&key, owner, role, from, until);
-    let given = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());
-    for key in &mut policy.keys {
-        (key.controls, key.sections) = (given(controls), given(sections));
+    match verb {
+        Verb::Init(arguments) => init::run(arguments, output),
+        Verb::Add(arguments) => add::run(arguments, output),
+        Verb::Revoke(arguments) => revoke::run(arguments, output),
+        Verb::Show(arguments) => show::run(arguments, output),
     }
-    if let Some(base) = base {
-        let mut whole = TrustPolicy::load(base).map_err(Stop::usage)?;
-        whole.add(policy);
-        policy = whole;
-    }
-    if !timestamp_roots.is_empty() || *timestamp_required {
-        let rule = policy.timestamp.get_or_insert_with(TimestampRule::default);
-        for path in timestamp_roots {
-            rule.add(path).map_err(Stop::usage)?;
-        }
-        rule.required |= *timestamp_required;
-        if rule.roots.is_empty() {
-            return Err(Stop::usage(
-                "--timestamp-required without a root: nothing could be accepted; give --timestamp-root",
-            ));
-        }
-    }
-    policy.write(out).map_err(Stop::usage)?;
-    output.note(&format!(
-        "wrote {}\ncompare the fingerprint with {owner} by telephone or in person: {}",
-        out.display(),
-        key.fingerprint()
-    ));
-    let json = json!({"policy": out, "keyid": key.keyid(), "fingerprint": key.fingerprint()});
-    output.result(&json, || out.display().to_string());
-    Ok(Exit::Good)
 }

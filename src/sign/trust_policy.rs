@@ -82,7 +82,7 @@ pub enum Revocation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Requirement {
-    /// The kind of statement: `assessment`, `attestation` for each file of attestations and certificates, or `waiver`
+    /// The kind of statement: `assessment`, `review` for approvals of the bundle, `attestation` for each file of attestations and certificates, or `waiver`
     /// for each waiver. A kind that the verifier does not know is never met.
     pub statement: String,
     /// The role the signature was made in.
@@ -182,9 +182,30 @@ impl TrustPolicy {
         Ok(policy)
     }
 
-    /// Adds a key to the policy, and the requirement that goes with its role where there is none.
-    pub fn add(&mut self, other: Self) {
-        self.keys.extend(other.keys);
+    /// Adds a key to the policy, or a role to one that it has, and the requirement that goes with the role where there is
+    /// none.
+    ///
+    /// # Errors
+    /// When the policy has the key under another owner.
+    pub fn add(&mut self, other: Self) -> Result<(), String> {
+        for key in other.keys {
+            let Some(known) = self.keys.iter_mut().find(|one| one.keyid == key.keyid) else {
+                self.keys.push(key);
+                continue;
+            };
+            if known.owner != key.owner {
+                return Err(format!(
+                    "the policy has key `{}` as that of {}",
+                    key.keyid,
+                    known.owner.escape_debug()
+                ));
+            }
+            for role in key.roles {
+                if !known.roles.contains(&role) {
+                    known.roles.push(role);
+                }
+            }
+        }
         for requirement in other.require {
             let known =
                 |one: &Requirement| one.statement == requirement.statement && one.role == requirement.role;
@@ -195,6 +216,14 @@ impl TrustPolicy {
                 self.require.push(requirement);
             }
         }
+        Ok(())
+    }
+
+    /// Requires this, in place of what was required of such statements in that role.
+    pub fn demand(&mut self, wanted: Requirement) {
+        self.require
+            .retain(|one| one.statement != wanted.statement || one.role != wanted.role);
+        self.require.push(wanted);
     }
 
     /// Writes the policy to a new file, complete or not at all.

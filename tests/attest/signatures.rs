@@ -33,31 +33,24 @@ impl People {
             "Priya Nair",
             "attestor",
             &["--control", "storage-*"],
-            None,
-            "1.json",
-        );
-        people.trust("priya2", "Priya Nair", "reviewer", &[], Some("1.json"), "2.json");
-        people.trust(
-            "tomas",
-            "Tomas Reyes",
-            "reviewer",
-            &[],
-            Some("2.json"),
             "policy.json",
         );
+        people.trust("priya2", "Priya Nair", "reviewer", &[], "policy.json");
+        people.trust("tomas", "Tomas Reyes", "reviewer", &[], "policy.json");
         people
     }
 
-    fn trust(&self, key: &str, owner: &str, role: &str, more: &[&str], base: Option<&str>, out: &str) {
+    /// Adds a key to a policy, which is made if it is not there.
+    fn trust(&self, key: &str, owner: &str, role: &str, more: &[&str], policy: &str) {
         let public = format!("{key}.pub");
-        let mut arguments = vec![
-            "trust", "init", "--key", &public, "--owner", owner, "--role", role, "--out", out,
-        ];
+        let mut arguments = if self.statements.workspace.path(policy).exists() {
+            vec!["trust", "add", policy]
+        } else {
+            vec!["trust", "init", "--out", policy]
+        };
+        arguments.extend(["--key", &public, "--owner", owner, "--role", role]);
         arguments.extend(["--valid-from", "2026-01-01", "--valid-until", "2028-01-01"]);
         arguments.extend(more);
-        if let Some(base) = base {
-            arguments.extend(["--base", base]);
-        }
         let made = self.statements.run(&arguments);
         assert!(made.status.success(), "{}", text(&made.stderr));
     }
@@ -137,14 +130,13 @@ fn a_signature_counts_for_whom_the_policy_lets_sign_and_for_nobody_else() {
         "Priya Nair",
         "attestor",
         &["--section", "access/*"],
-        None,
         "access.json",
     );
     assert_eq!(people.verify("access.json", NOW).1, ["attestor not-authorised"]);
     // Another role than the one that she may sign in, and somebody whom nobody knows.
-    people.trust("priya", "Priya Nair", "assessor", &[], None, "role.json");
+    people.trust("priya", "Priya Nair", "assessor", &[], "role.json");
     assert_eq!(people.verify("role.json", NOW).1, ["attestor not-authorised"]);
-    people.trust("tomas", "Tomas Reyes", "attestor", &[], None, "tomas.json");
+    people.trust("tomas", "Tomas Reyes", "attestor", &[], "tomas.json");
     assert_eq!(
         people.verify("tomas.json", NOW),
         (5, vec!["attestor untrusted".to_owned()])

@@ -27,25 +27,24 @@ impl People {
             )
             .unwrap();
         }
-        people.trust("ann", "Ann Stone", "approver", &[], "1.json");
-        people.trust("ceo", "Cleo Ode", "approver", &["--base", "1.json"], "2.json");
-        people.trust("bob", "Bob Reed", "requester", &["--base", "2.json"], "3.json");
-        people.trust(
-            "ann2",
-            "Ann Stone",
-            "requester",
-            &["--base", "3.json"],
-            "policy.json",
-        );
+        people.trust("ann", "Ann Stone", "approver", &[], "policy.json");
+        people.trust("ceo", "Cleo Ode", "approver", &[], "policy.json");
+        people.trust("bob", "Bob Reed", "requester", &[], "policy.json");
+        people.trust("ann2", "Ann Stone", "requester", &[], "policy.json");
         people
     }
 
-    fn trust(&self, key: &str, owner: &str, role: &str, more: &[&str], out: &str) {
+    /// Adds a key to a policy, which is made if it is not there.
+    fn trust(&self, key: &str, owner: &str, role: &str, more: &[&str], policy: &str) {
         let public = format!("{key}.pub");
+        let verb = if self.waivers.workspace.path(policy).exists() {
+            ["trust", "add", policy].to_vec()
+        } else {
+            ["trust", "init", "--out", policy].to_vec()
+        };
         let arguments = [
-            &[
-                "trust", "init", "--key", &public, "--owner", owner, "--role", role, "--out", out,
-            ][..],
+            &verb[..],
+            &["--key", &public, "--owner", owner, "--role", role],
             &["--valid-from", "2026-01-01", "--valid-until", "2028-01-01"],
             more,
         ];

@@ -2,28 +2,30 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::VerifyOptions;
+use super::about::{self, CLOCK_SKEW, Codes, Trusted};
 use super::signatures::{Accepted, Verified};
 use crate::bundle::commitment_list;
-use crate::bundle::digest::Digest;
 use crate::bundle::failure::Failure;
-use crate::bundle::layout::{
-    REDACTED, REDACTED_SUFFIX, REDACTION, SIGSTORE_SUFFIX, is_needed, is_of_redaction, is_role,
-};
+use crate::bundle::layout::{REDACTED, REDACTED_SUFFIX, REDACTION, is_needed, is_of_redaction};
 use crate::bundle::manifest::Manifest;
-use crate::bundle::redaction::{
-    PartlyShown, RedactionPredicate, RedactionProblem, RedactionStatement, root_of_shown,
-};
+use crate::bundle::redaction::{PartlyShown, RedactionPredicate, root_of_shown};
+use crate::bundle::review::REVIEW_KIND;
 use crate::bundle::statement::STATEMENT_KIND;
 use crate::bundle::store::Store;
 use crate::bundle::verification::Redaction;
-use crate::sign::{Envelope, SigningTime, TrustPolicy, TrustedKey, key_fault, signing_key};
+use crate::sign::{SigningTime, TrustPolicy, TrustedKey, key_fault};
 use crate::withholding::REDACTOR;
 
-/// How far the redactor's clock may be ahead of ours.
-const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+const CODES: Codes = Codes {
+    file_name: "redaction.signer",
+    format: "redaction.format",
+    signature: "redaction.signature",
+    signer: "redaction.signer",
+    other_bundle: "redaction.other-bundle",
+};
 
 /// What a redaction comes to.
 #[derive(Default)]
@@ -80,53 +82,29 @@ impl Against<'_, '_> {
                 return Err(Failure::at("redaction.count", other, message));
             }
         };
-        let bytes = self.store.read(path, self.options.limits.held_bytes)?;
-        let envelope = Envelope::from_sigstore_json(&bytes)
-            .map_err(|error| Failure::at("redaction.format", path, error.to_string()))?;
-        if envelope.token.is_some() {
-            let message = "it has a time stamp, which no redaction has";
-            return Err(Failure::at("redaction.format", path, message));
-        }
-        // Only the policy's keys count, and nothing is parsed before one of them is known to have signed it.
-        let Some(key) = signing_key(&envelope, self.policy) else {
-            let named = self.policy.keys.iter().any(|key| key.keyid == envelope.keyid);
-            return Err(if named {
-                let message = "its signature does not verify with the policy's key";
-                Failure::at("redaction.signature", path, message)
-            } else {
-                Failure::at("redaction.untrusted", path, "no key of the policy signed it")
-            });
+        let trusted: Option<Trusted<'_, RedactionPredicate>> = about::read(
+            path,
+            self.store,
+            self.policy,
+            self.verified,
+            &self.options.limits,
+            &CODES,
+        )?;
+        let Some(trusted) = trusted else {
+            let message = "no key of the policy signed it";
+            return Err(Failure::at("redaction.untrusted", path, message));
         };
-        let statement = parse(path, &envelope.payload)?;
-        self.check_signer(path, &envelope, &statement, key)?;
-        Ok(Some((statement.predicate, key)))
+        if trusted.envelope.token.is_some() {
+            let message = "it has a time stamp, which no redaction has";
+            return Err(Failure::at(CODES.format, path, message));
+        }
+        self.check_signer(path, &trusted)?;
+        Ok(Some((trusted.predicate, trusted.key)))
     }
 
-    fn check_signer(
-        &self,
-        path: &str,
-        envelope: &Envelope,
-        statement: &RedactionStatement,
-        key: &TrustedKey,
-    ) -> Result<(), Failure> {
-        let stated = &statement.predicate;
-        let about = &self.verified.statement.predicate;
-        if statement.about() != Some(Digest::of(&self.verified.payload))
-            || stated.bundle_id != about.bundle_id
-        {
-            let message = "it is about another bundle";
-            return Err(Failure::at("redaction.other-bundle", path, message));
-        }
+    fn check_signer(&self, path: &str, trusted: &Trusted<'_, RedactionPredicate>) -> Result<(), Failure> {
+        let (stated, key) = (&trusted.predicate, trusted.key);
         let role = stated.signer.role.as_str();
-        let name = key
-            .keyid
-            .get(..16)
-            .map(|short| format!("{REDACTION}{role}-{short}{SIGSTORE_SUFFIX}"));
-        let as_stated = stated.signer.keyid == key.keyid && envelope.keyid == key.keyid;
-        if !as_stated || !is_role(role) || name.as_deref() != Some(path) {
-            let message = format!("key `{}` signed, but another key or role is named", key.keyid);
-            return Err(Failure::at("redaction.signer", path, message));
-        }
         // Whoever signed the bundle could have left things out of it, and so may withhold them.
         let own = self
             .accepted
@@ -234,10 +212,10 @@ impl Against<'_, '_> {
 
 /// What a policy demands of signed files cannot be seen without them, and missing never helps.
 pub(super) fn lost_signatures(policy: &TrustPolicy, absent: &[String]) -> Option<Failure> {
-    let demanding = policy
-        .require
-        .iter()
-        .any(|wanted| wanted.statement != STATEMENT_KIND || !wanted.distinct_owner_from.is_empty());
+    let of_bundle = [STATEMENT_KIND, REVIEW_KIND];
+    let demanding = policy.require.iter().any(|wanted| {
+        !of_bundle.contains(&wanted.statement.as_str()) || !wanted.distinct_owner_from.is_empty()
+    });
     let folders = ["attestations/", "waivers/"];
     let lost = absent
         .iter()
@@ -245,17 +223,6 @@ pub(super) fn lost_signatures(policy: &TrustPolicy, absent: &[String]) -> Option
     demanding.then(|| {
         let message = "it is withheld, and the policy demands something of whoever signed such files";
         Failure::at("require.withheld", lost, message)
-    })
-}
-
-fn parse(path: &str, payload: &[u8]) -> Result<RedactionStatement, Failure> {
-    RedactionStatement::parse(payload).map_err(|problem| {
-        let message = match problem {
-            RedactionProblem::Format(reason) => format!("it is no redaction statement: {reason}"),
-            RedactionProblem::Type => "it is a statement of another kind".to_owned(),
-            RedactionProblem::Subject => "its only subject must be `statement.json`".to_owned(),
-        };
-        Failure::at("redaction.format", path, message)
     })
 }
 

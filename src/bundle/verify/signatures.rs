@@ -154,7 +154,7 @@ fn read_all(store: &Store, options: &VerifyOptions<'_>) -> (Vec<Found>, Vec<Fail
     (all, failures)
 }
 
-fn is_short_keyid(text: &str) -> bool {
+pub(super) fn is_short_keyid(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 

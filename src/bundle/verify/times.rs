@@ -1,14 +1,14 @@
 //! Step 7: when each signature was made, and whether its key was good then.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-use super::signatures::{Accepted, Found, Stated};
+use super::about::CLOCK_SKEW;
+use super::signatures::{Accepted, Stated};
 use crate::bundle::failure::Failure;
 use crate::bundle::layout::STATEMENT;
-use crate::sign::{ProvenTime, Roots, SigningTime, TrustPolicy, check_token, check_token_itself, key_fault};
-
-/// How far the maker's and an authority's clock may be ahead of ours.
-const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+use crate::sign::{
+    Envelope, ProvenTime, Roots, SigningTime, TrustPolicy, check_token, check_token_itself, key_fault,
+};
 
 /// What the step found.
 #[derive(Default)]
@@ -21,7 +21,7 @@ pub(super) struct Judged<'a> {
 pub(super) fn judge<'a>(statements: &[Stated<'a>], policy: &TrustPolicy, now: DateTime<Utc>) -> Judged<'a> {
     let mut judged = Judged::default();
     for (found, key, _, statement) in statements {
-        let time = match proven(found, policy, now) {
+        let time = match proven(&found.envelope, &found.path(), policy, now) {
             Ok(Ok(time)) => {
                 judged.notes.push(format!(
                     "{}: signed by {}, says {}",
@@ -71,30 +71,31 @@ pub(super) fn judge<'a>(statements: &[Stated<'a>], policy: &TrustPolicy, now: Da
     judged
 }
 
-fn is_required(policy: &TrustPolicy) -> bool {
+pub(super) fn is_required(policy: &TrustPolicy) -> bool {
     policy.timestamp.as_ref().is_some_and(|rule| rule.required)
 }
 
 /// What a signature's token proves, or why it proves nothing. A token that ought to prove something and does not is a
 /// failure even where none is required: otherwise changing it would go unnoticed.
-fn proven(
-    found: &Found,
+pub(super) fn proven(
+    envelope: &Envelope,
+    path: &str,
     policy: &TrustPolicy,
     now: DateTime<Utc>,
 ) -> Result<Result<ProvenTime, &'static str>, Failure> {
-    let Some(token) = &found.envelope.token else {
+    let Some(token) = &envelope.token else {
         return Ok(Err("there is no token of a time-stamping authority"));
     };
-    let fail = |code: &'static str, message: String| Failure::at(code, &found.path(), message);
+    let fail = |code: &'static str, message: String| Failure::at(code, path, message);
     let Some(rule) = &policy.timestamp else {
-        check_token_itself(token, &found.envelope.signature)
+        check_token_itself(token, &envelope.signature)
             .map_err(|error| fail(error.failure.code(), error.message))?;
         return Ok(Err(
             "there is a token, but the policy names no root of a time-stamping authority",
         ));
     };
     let roots = Roots::from_pem(&rule.roots).map_err(|reason| fail("timestamp.untrusted", reason))?;
-    let time = check_token(token, &found.envelope.signature, &roots)
+    let time = check_token(token, &envelope.signature, &roots)
         .map_err(|error| fail(error.failure.code(), error.message))?;
     if time.at > now + CLOCK_SKEW {
         let message = format!("its token is of {}, later than {now}", time.at);
