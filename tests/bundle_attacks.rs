@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use pgdossier::bundle::{Sealed, Verdict};
-use pgdossier::sign::{SigningKey, TrustPolicy};
+use pgdossier::sign::{Scheme, Signer as _, SigningKey, TrustPolicy};
 use sample_bundle::{files_below, policy, sealed_after, verified};
 use serde::Deserialize;
 use steps::{Step, Tampering};
@@ -53,6 +53,7 @@ enum Form {
 struct Sample {
     _dir: tempfile::TempDir,
     key: SigningKey,
+    reviewer: SigningKey,
     earlier: Sealed,
     sealed: Sealed,
 }
@@ -66,6 +67,7 @@ fn sample() -> &'static Sample {
         Sample {
             _dir: dir,
             key,
+            reviewer: SigningKey::generate_for(Scheme::P256).unwrap(),
             earlier,
             sealed,
         }
@@ -93,7 +95,12 @@ fn copy(form: Form, to: &Path) -> PathBuf {
 }
 
 fn changed_policy(changes: &BTreeMap<String, serde_json::Value>) -> TrustPolicy {
-    let mut json = serde_json::to_value(policy(&sample().key)).unwrap();
+    let mut policy = policy(&sample().key);
+    let (from, until) = (policy.keys[0].valid_from, policy.keys[0].valid_until);
+    let reviewer = sample().reviewer.public_key();
+    let reviewer = TrustPolicy::single(reviewer, "Ines", "reviewer", from, until);
+    policy.add(reviewer).unwrap();
+    let mut json = serde_json::to_value(policy).unwrap();
     for (pointer, value) in changes {
         let (parent, name) = pointer.rsplit_once('/').unwrap();
         let object = json.pointer_mut(parent).and_then(|parent| parent.as_object_mut());
@@ -112,6 +119,7 @@ fn carry_out(attack: &Attack) -> Vec<String> {
         bundle: &bundle,
         earlier: &sample().earlier.folder,
         key: &sample().key,
+        reviewer: &sample().reviewer,
     };
     for step in &attack.steps {
         tampering.carry_out(step);

@@ -1,14 +1,16 @@
 //! What can be done to a bundle, by name.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use pgdossier::bundle::{Digest, tree_head_of_lines};
-use pgdossier::sign::{Envelope, Signer as _, SigningKey, SshSignature};
+use pgdossier::sign::{Envelope, Signer as _, SigningKey, SshSignature, sign_checked};
 use serde::Deserialize;
 
 use crate::zip_file::{Change, ZipFile};
 
-/// One deed. In paths and texts `<keyid>` stands for the short id of the key that signed.
+/// One deed. In paths and texts `<keyid>` stands for the short id of the key that
+/// signed, `<reviewer>` for the reviewer's.
 #[derive(Deserialize)]
 #[serde(tag = "step", rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Step {
@@ -54,6 +56,10 @@ pub(crate) enum Step {
         file: String,
         to: String,
     },
+    Copy {
+        file: String,
+        to: String,
+    },
     /// Makes a symbolic link.
     Link {
         file: String,
@@ -83,6 +89,15 @@ pub(crate) enum Step {
     Reseal,
     /// Adds the signatures of a key that nobody knows.
     SignAsStranger,
+    /// Adds an approval; `set` gives values in its statement, by pointer, before it is signed, `file` another place.
+    Review {
+        #[serde(default)]
+        by: Who,
+        #[serde(default)]
+        set: BTreeMap<String, serde_json::Value>,
+        #[serde(default)]
+        file: Option<String>,
+    },
     /// The archive: bytes before its first, with or without moving all offsets along.
     ZipPrefix {
         text: String,
@@ -124,10 +139,24 @@ pub(crate) enum Step {
     },
 }
 
+/// Whose key signs.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Who {
+    /// Ines, whom the policy has as a reviewer.
+    #[default]
+    Reviewer,
+    /// Who signed the bundle.
+    Preparer,
+    /// Nobody knows them.
+    Stranger,
+}
+
 pub(crate) struct Tampering<'a> {
     pub(crate) bundle: &'a Path,
     pub(crate) earlier: &'a Path,
     pub(crate) key: &'a SigningKey,
+    pub(crate) reviewer: &'a SigningKey,
 }
 
 impl Tampering<'_> {
@@ -173,6 +202,10 @@ impl Tampering<'_> {
                 std::fs::create_dir_all(self.inside(to).parent().unwrap()).unwrap();
                 std::fs::rename(self.inside(file), self.inside(to)).unwrap();
             }
+            Step::Copy { file, to } => {
+                std::fs::create_dir_all(self.inside(to).parent().unwrap()).unwrap();
+                std::fs::copy(self.inside(file), self.inside(to)).unwrap();
+            }
             Step::Link { file, to } => {
                 std::fs::create_dir_all(self.inside(file).parent().unwrap()).unwrap();
                 std::os::unix::fs::symlink(to, self.inside(file)).unwrap();
@@ -189,6 +222,11 @@ impl Tampering<'_> {
             Step::Sign => self.sign(self.key),
             Step::Reseal => self.reseal(),
             Step::SignAsStranger => self.sign(&SigningKey::generate().unwrap()),
+            Step::Review { by, set, file } => match by {
+                Who::Reviewer => self.review(self.reviewer, set, file.as_deref()),
+                Who::Preparer => self.review(self.key, set, file.as_deref()),
+                Who::Stranger => self.review(&SigningKey::generate().unwrap(), set, file.as_deref()),
+            },
             Step::ZipPrefix { text, offsets } => self.rezip(|zip| {
                 zip.prefix = text.clone().into_bytes();
                 zip.offsets_include_prefix = *offsets;
@@ -213,6 +251,7 @@ impl Tampering<'_> {
 
     fn named(&self, text: &str) -> String {
         text.replace("<keyid>", self.key.public_key().short_keyid())
+            .replace("<reviewer>", self.reviewer.public_key().short_keyid())
     }
 
     fn inside(&self, file: &str) -> PathBuf {
@@ -251,19 +290,36 @@ impl Tampering<'_> {
         });
     }
 
+    fn review(&self, key: &SigningKey, set: &BTreeMap<String, serde_json::Value>, file: Option<&str>) {
+        let statement = std::fs::read(self.bundle.join("statement.json")).unwrap();
+        let keyid = key.public_key().keyid();
+        let mut json = serde_json::json!({
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [{"name": "statement.json", "digest": {"sha256": Digest::of(&statement).to_string()}}],
+            "predicateType": "urn:pgdossier:review:v1",
+            "predicate": {
+                "bundleId": "acme-2026-Q4", "decision": "approve", "comment": "", "reviewedAt": "2026-10-01T12:00:00Z",
+                "tool": {"name": "pgdossier", "version": "0.1.0"},
+                "signer": {"keyid": keyid, "role": "reviewer"},
+            },
+        });
+        for (pointer, value) in set {
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            json.pointer_mut(parent).unwrap()[name] = value.clone();
+        }
+        let role = json["predicate"]["signer"]["role"].as_str().unwrap().to_owned();
+        let own = format!("reviews/{role}-{}.sigstore.json", key.public_key().short_keyid());
+        let path = file.map_or_else(|| self.bundle.join(own), |file| self.inside(file));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, envelope(key, serde_json::to_vec_pretty(&json).unwrap())).unwrap();
+    }
+
     fn sign(&self, key: &SigningKey) {
         let statement = std::fs::read(self.bundle.join("statement.json")).unwrap();
-        let mut envelope = Envelope {
-            payload: statement.clone(),
-            signature: Vec::new(),
-            keyid: key.public_key().keyid().to_owned(),
-            token: None,
-        };
-        envelope.signature = key.sign(&envelope.signed_bytes()).unwrap();
         let stem = format!("signatures/preparer-{}", key.public_key().short_keyid());
         std::fs::create_dir_all(self.bundle.join("signatures")).unwrap();
         let path = |suffix: &str| self.bundle.join(format!("{stem}{suffix}"));
-        std::fs::write(path(".sigstore.json"), envelope.to_sigstore_json()).unwrap();
+        std::fs::write(path(".sigstore.json"), envelope(key, statement.clone())).unwrap();
         let ssh = SshSignature::sign(key, &statement).unwrap();
         std::fs::write(path(".sshsig"), ssh.to_armor()).unwrap();
     }
@@ -300,4 +356,16 @@ impl Tampering<'_> {
         std::fs::write(self.bundle.join("MANIFEST.sha256"), manifest).unwrap();
         self.sign(self.key);
     }
+}
+
+/// A signed envelope's bytes.
+fn envelope(key: &SigningKey, payload: Vec<u8>) -> Vec<u8> {
+    let mut envelope = Envelope {
+        payload,
+        signature: Vec::new(),
+        keyid: key.public_key().keyid().to_owned(),
+        token: None,
+    };
+    envelope.signature = sign_checked(key, &envelope.signed_bytes()).unwrap();
+    envelope.to_sigstore_json()
 }
