@@ -19,7 +19,6 @@ mod layout;
 mod limits;
 mod manifest;
 mod merkle;
-mod parallel;
 mod path;
 mod previous;
 mod reader;

@@ -4,8 +4,6 @@ mod complementary;
 mod waive;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::num::NonZeroUsize;
-use std::thread;
 
 use serde_json::{Map, Value};
 
@@ -14,6 +12,7 @@ pub use waive::waive;
 use crate::control::{Applicability, Catalog, Control, TargetFacts, WhenEmpty};
 use crate::evidence::Evidence;
 use crate::finding::{Exception, Finding, Status};
+use crate::parallel;
 use crate::profile::Profile;
 
 /// Everything that one target is judged by.
@@ -61,10 +60,10 @@ pub fn evaluate(context: Evaluating<'_>) -> Vec<Finding> {
     let (waiting, first): (Vec<_>, Vec<_>) = all
         .filter(|(_, control)| context.profile.covers(control))
         .partition(|(_, control)| evidence_of(control, context).is_some_and(complementary::waits));
-    let mut findings = judge_all(&first, &|control| {
+    let mut findings = judge_all(&first, context, &|control| {
         finding(control, evidence_of(control, context), context)
     });
-    let resolved = judge_all(&waiting, &|control| {
+    let resolved = judge_all(&waiting, context, &|control| {
         let evidence = evidence_of(control, context);
         let resolved = evidence.map(|evidence| complementary::resolve(evidence, &findings));
         finding(control, resolved.as_ref(), context)
@@ -79,33 +78,19 @@ fn evidence_of<'a>(control: &Control, context: Evaluating<'a>) -> Option<&'a Evi
     context.evidence.get(name)
 }
 
-/// Judges controls on all cores: none of them depends on another.
+/// Judges controls on all cores: none of them depends on another. Those with the most rows come first.
 fn judge_all(
     controls: &[(usize, &Control)],
+    context: Evaluating<'_>,
     judge: &(impl Fn(&Control) -> Finding + Sync),
 ) -> Vec<(usize, Finding)> {
-    let threads = thread::available_parallelism()
-        .map_or(1, NonZeroUsize::get)
-        .min(controls.len());
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|first| {
-                let own = controls.iter().skip(first).step_by(threads);
-                scope.spawn(move || {
-                    own.map(|(index, control)| (*index, judge(control)))
-                        .collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| {
-                worker
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect()
-    })
+    let rows = |control| evidence_of(control, context).map_or(0, |evidence| evidence.table.rows.len());
+    parallel::map(
+        parallel::threads(None),
+        controls,
+        |(_, control)| rows(control) as u64,
+        |(index, control), _| (*index, judge(control)),
+    )
 }
 
 fn finding(control: &Control, evidence: Option<&Evidence>, context: Evaluating<'_>) -> Finding {

@@ -14,6 +14,7 @@ pub mod file;
 pub mod finding;
 pub mod folder;
 pub mod host;
+mod parallel;
 pub mod profile;
 pub mod record;
 pub mod salt;

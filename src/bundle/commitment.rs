@@ -2,7 +2,7 @@
 
 use super::digest::{Digest, Hasher};
 use super::json_parts::{fields, items};
-use super::parallel;
+use crate::parallel;
 use crate::salt::{Salt, strip};
 
 /// Rows that one thread hashes at a time: enough to make taking the next piece cheap.
@@ -33,11 +33,11 @@ pub(super) fn field_salt(row: &Salt, field: usize) -> Salt {
 
 /// The commitment to a value's JSON text.
 pub(super) fn value_commitment(salt: &Salt, value: &[u8]) -> Digest {
-    let mut hasher = Hasher::new();
-    hasher.update(&[VALUE]);
-    hasher.update(salt.as_bytes());
-    hasher.update(value);
-    hasher.finish()
+    let mut input = Vec::with_capacity(1 + salt.as_bytes().len() + value.len());
+    input.push(VALUE);
+    input.extend_from_slice(salt.as_bytes());
+    input.extend_from_slice(value);
+    Digest::of(&input)
 }
 
 /// The hash of a row: the names of its fields as they are, and the commitments to their values.

@@ -18,9 +18,12 @@ impl Digest {
 
     /// The digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        let mut hasher = Hasher::new();
-        hasher.update(bytes);
-        hasher.finish()
+        Self::from_ring(&ring::digest::digest(&ring::digest::SHA256, bytes))
+    }
+
+    fn from_ring(digest: &ring::digest::Digest) -> Self {
+        // Always the output of SHA-256, which has this length.
+        Self(digest.as_ref().try_into().unwrap_or_default())
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
@@ -80,11 +83,7 @@ impl Hasher {
     }
 
     pub(crate) fn finish(self) -> Digest {
-        let mut digest = [0; Digest::LENGTH];
-        for (to, from) in digest.iter_mut().zip(self.0.finish().as_ref()) {
-            *to = *from;
-        }
-        Digest(digest)
+        Digest::from_ring(&self.0.finish())
     }
 }
 

@@ -9,9 +9,9 @@ use super::layout::{LEAVES, MANIFEST, STATEMENT, is_of_redaction, is_record, is_
 use super::limits::Limits;
 use super::manifest::Manifest;
 use super::merkle::tree_head_of_lines;
-use super::parallel;
 use super::statement::{Statement, StatementProblem};
 use super::store::{Entry, Store};
+use crate::parallel;
 
 /// Reads the statement's fields, naming what this version does not understand.
 pub(crate) fn parse_statement(bytes: &[u8]) -> Result<Statement, Failure> {

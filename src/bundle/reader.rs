@@ -12,10 +12,10 @@ use super::integrity;
 use super::layout::{COMMITMENTS, REVIEWS, SIGNATURES, SIGSTORE_SUFFIX, STATEMENT};
 use super::limits::Limits;
 use super::manifest::Manifest;
-use super::parallel;
 use super::statement::Statement;
 use super::store::Store;
 use super::{commitment, commitment_list};
+use crate::parallel;
 use crate::sign::Envelope;
 
 /// Why a bundle cannot be read.

@@ -22,7 +22,8 @@ use super::path::{MAX_ID, PathProblem, is_bundle_id};
 use super::reader::{BundleReader, ReadError};
 use super::staging::{Planned, Staged, Target, create, make_folders, write_error};
 use super::statement::{Description, ManifestTree, Predicate, StatedSigner, Statement};
-use super::{commitment, hand_check, parallel};
+use super::{commitment, hand_check};
+use crate::parallel;
 use crate::sign::{Envelope, SSH_NAMESPACE, SignError, Signer, SshSignature, sign_checked};
 
 /// How to seal.

@@ -23,7 +23,8 @@ use super::review::REVIEW_KIND;
 use super::statement::STATEMENT_KIND;
 use super::store::Store;
 use super::verification::{Check, Outcome, Time, Verdict, Verification, VerifiedSigner};
-use super::{chain, integrity, parallel};
+use super::{chain, integrity};
+use crate::parallel;
 use crate::sign::{SigningTime, TrustPolicy};
 use crate::signature::SignedKind;
 

@@ -167,7 +167,10 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
         output,
     )?;
     show(&outcome, output);
-    Ok(exit_for(&outcome.assessment, arguments.accept_waived))
+    let exit = exit_for(&outcome.assessment, arguments.accept_waived);
+    // The process ends here: taking a large estate's rows apart one by one would only make people wait.
+    std::mem::forget(outcome);
+    Ok(exit)
 }
 
 fn load_waivers(settings: &Settings, catalog: &Catalog, output: &Output) -> Result<Option<Loaded>, Stop> {

@@ -1,6 +1,7 @@
 //! Asks one target everything at once and makes evidence of the answers.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
@@ -18,6 +19,7 @@ use crate::attestation::{Attested, Subject};
 use crate::control::{Catalog, Scope};
 use crate::escape::sql_identifier;
 use crate::evidence::{Evidence, Need, Requirement, ServerIdentity};
+use crate::parallel;
 use crate::profile::Profile;
 use crate::salt::Seed;
 use crate::target::{Connection, ConnectionSettings, Target, connect};
@@ -87,16 +89,19 @@ pub async fn collect(target: &Target, settings: &ConnectionSettings, shared: &Co
         }
     }
     let finished_at = Utc::now();
-    // What is compared with comes first.
-    let mut order: Vec<(&String, &PlannedEvidence<'_>)> = plan.evidence.iter().collect();
-    order.sort_by_key(|(_, planned)| !planned.collector.inputs().is_empty());
     let mut evidence = BTreeMap::new();
-    for (name, planned) in order {
-        let mut answer = answers.remove(name.as_str()).unwrap_or_default();
-        read_files(planned, target, shared, &mut answer);
+    // What is compared with comes first.
+    for compares in [false, true] {
+        let turn = plan.evidence.iter();
+        let turn = turn.filter(|(_, planned)| planned.collector.inputs().is_empty() != compares);
+        let ready = turn.map(|(name, planned)| {
+            let mut answer = answers.remove(name.as_str()).unwrap_or_default();
+            read_files(planned, target, shared, &mut answer);
+            (name.as_str(), *planned, answer)
+        });
         let span = (started_at, finished_at);
-        let finished = finish(name, planned, answer, target, shared, &evidence, span);
-        evidence.insert(name.clone(), finished);
+        let finished = finish_all(ready.collect(), target, shared, &evidence, span);
+        evidence.extend(finished);
     }
     Collected {
         server,
@@ -105,6 +110,35 @@ pub async fn collect(target: &Target, settings: &ConnectionSettings, shared: &Co
         evidence,
         assignments: plan.assignments,
     }
+}
+
+/// Finishes evidence on all cores: none of it depends on another's.
+fn finish_all(
+    ready: Vec<(&str, PlannedEvidence<'_>, Answers)>,
+    target: &Target,
+    shared: &Collecting<'_>,
+    inputs: &BTreeMap<String, Evidence>,
+    span: (DateTime<Utc>, DateTime<Utc>),
+) -> Vec<(String, Evidence)> {
+    let rows = |answer: &Answers| answer.raw.values().map(|table| table.rows.len() as u64).sum();
+    let ready: Vec<_> = ready
+        .into_iter()
+        .map(|(name, planned, answer)| (name, planned, rows(&answer), Mutex::new(answer)))
+        .collect();
+    parallel::map(
+        parallel::threads(None),
+        &ready,
+        |(_, _, rows, _)| *rows,
+        |(name, planned, _, answer), _| {
+            // Each is taken once, so that nobody waits for the lock or finds it poisoned.
+            let answer = answer
+                .lock()
+                .map(|mut own| std::mem::take(&mut *own))
+                .unwrap_or_default();
+            let finished = finish(name, planned, answer, target, shared, inputs, span);
+            ((*name).to_owned(), finished)
+        },
+    )
 }
 
 /// Connects and asks the server who it is, in a snapshot that stays open.

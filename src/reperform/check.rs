@@ -1,12 +1,14 @@
 //! What is asked again of a target: each distinct question of its evidence once, with the digest that it should give.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::canonical::{self, MOMENT};
+use super::canonical::{self, Answer, MOMENT};
 use crate::assessment::TargetRecord;
 use crate::evidence::{Evidence, Momentary, Query, Row, WhichRows};
+use crate::parallel;
 
 /// What masking leaves in place of a secret.
 const MASK: &str = "[masked]";
@@ -36,19 +38,29 @@ pub(super) struct Elsewhere<'a> {
 
 /// All questions of a target: by database, that which was connected to first coming first, and in the order of evidence.
 pub(super) fn all<'a>(target: &'a TargetRecord) -> Vec<Check<'a>> {
+    let asked: Vec<(String, &Query, &[Row])> = target
+        .evidence
+        .iter()
+        .flat_map(|(name, evidence)| {
+            let answers = answers(evidence).into_iter();
+            answers.map(move |(query, rows)| (label(name, evidence, query), query, rows))
+        })
+        .collect();
+    let made = parallel::map(
+        parallel::threads(None),
+        &asked,
+        |(_, _, rows)| rows.len() as u64,
+        |(name, query, rows), _| check(name, query, rows),
+    );
     let mut checks: Vec<Check<'a>> = Vec::new();
     let mut known: BTreeMap<(&str, &str, String), usize> = BTreeMap::new();
-    for (name, evidence) in &target.evidence {
-        for (query, rows) in answers(evidence) {
-            let mut check = check(query, rows);
-            check.names.insert(label(name, evidence, query));
-            let key = (query.database.as_str(), query.sql.as_str(), check.sha256.clone());
-            match known.get(&key).and_then(|index| checks.get_mut(*index)) {
-                Some(same) => same.names.append(&mut check.names),
-                None => {
-                    known.insert(key, checks.len());
-                    checks.push(check);
-                }
+    for mut check in made {
+        let key = (check.database, check.sql, check.sha256.clone());
+        match known.get(&key).and_then(|index| checks.get_mut(*index)) {
+            Some(same) => same.names.append(&mut check.names),
+            None => {
+                known.insert(key, checks.len());
+                checks.push(check);
             }
         }
     }
@@ -118,7 +130,7 @@ fn answers(evidence: &Evidence) -> Vec<(&Query, &[Row])> {
         .collect()
 }
 
-fn check<'a>(query: &'a Query, rows: &[Row]) -> Check<'a> {
+fn check<'a>(name: &str, query: &'a Query, rows: &[Row]) -> Check<'a> {
     let mut left_out: BTreeMap<String, String> = BTreeMap::new();
     let mut momentary = Vec::new();
     for one in &query.momentary {
@@ -130,23 +142,26 @@ fn check<'a>(query: &'a Query, rows: &[Row]) -> Check<'a> {
             }
         }
     }
-    for (row, column) in rows
-        .iter()
-        .flat_map(|row| query.columns.iter().map(move |c| (row, c)))
-    {
-        if let Some(reason) = incomparable(row.get(column)) {
-            left_out.entry(column.clone()).or_insert(reason);
+    for column in &query.columns {
+        if !left_out.contains_key(column)
+            && let Some(reason) = rows.iter().find_map(|row| incomparable(row.get(column)?))
+        {
+            left_out.insert(column.clone(), reason);
         }
     }
-    let compared = |column: &&String| !left_out.contains_key(*column);
-    let texts = rows.iter().map(|row| {
-        let columns = query.columns.iter().filter(compared);
-        canonical::row(columns.map(|column| (column.as_str(), cell(row, column, &query.momentary))))
-    });
-    let sha256 = canonical::answer(texts);
-    let nothing_left = !query.columns.iter().any(|column| compared(&column));
+    let mut compared: Vec<&String> = query.columns.iter().collect();
+    compared.retain(|column| !left_out.contains_key(*column));
+    compared.sort_by_key(|column| canonical::key_order(column));
+    compared.dedup();
+    let nothing_left = compared.is_empty();
+    let mut answer = Answer::default();
+    for row in rows {
+        let columns = compared.iter();
+        answer.add(columns.map(|column| (column.as_str(), cell(row, column, &query.momentary))));
+    }
+    let sha256 = answer.digest();
     Check {
-        names: BTreeSet::new(),
+        names: BTreeSet::from([name.to_owned()]),
         database: &query.database,
         sql: &query.sql,
         rows: rows.len(),
@@ -158,8 +173,12 @@ fn check<'a>(query: &'a Query, rows: &[Row]) -> Check<'a> {
 }
 
 /// Why a cell, and so its column, can't be compared.
-fn incomparable(value: Option<&Value>) -> Option<String> {
-    let value = value?;
+fn incomparable(value: &Value) -> Option<String> {
+    match value {
+        Value::Null | Value::Bool(_) => return None,
+        Value::Number(number) if number.is_i64() => return None,
+        _ => {}
+    }
     match canonical::cell(value) {
         Err(reason) => Some(reason.to_owned()),
         // Masked by this program although the server would not know it for a secret.
@@ -168,7 +187,7 @@ fn incomparable(value: Option<&Value>) -> Option<String> {
     }
 }
 
-fn cell(row: &Row, column: &str, momentary: &[Momentary]) -> Option<String> {
+fn cell<'a>(row: &'a Row, column: &str, momentary: &[Momentary]) -> Option<Cow<'a, str>> {
     let of_moment = momentary.iter().any(|one| {
         let here = one.rows.as_ref().is_some_and(|rows| {
             let value = row.get(&rows.column).and_then(Value::as_str);
@@ -177,7 +196,7 @@ fn cell(row: &Row, column: &str, momentary: &[Momentary]) -> Option<String> {
         here && one.columns.iter().any(|name| name == column)
     });
     if of_moment {
-        return Some(MOMENT.to_owned());
+        return Some(MOMENT.into());
     }
     row.get(column)
         .and_then(|value| canonical::cell(value).ok().flatten())

@@ -5,11 +5,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::bundle::archive::{Member, Positions, directory};
-use crate::bundle::parallel;
 use crate::bundle::reader::IntactBundle;
 use crate::bundle::seal::{SealError, SealOptions};
 use crate::bundle::staging::{Planned, Staged, Target, create, make_folders};
 use crate::bundle::store::{Entry, Store};
+use crate::parallel;
 
 /// Where a file's bytes come from.
 enum Origin<'a> {

@@ -13,7 +13,8 @@ pub(crate) fn threads(wanted: Option<NonZeroUsize>) -> usize {
         .map_or(1, NonZeroUsize::get)
 }
 
-/// Runs `job` on each item, largest `weight` first, and returns the results in the items' order.
+/// Runs `job` on each item, largest `weight` first, and returns the results in the items' order. The buffer is for what
+/// a job reads.
 pub(crate) fn map<T: Sync, R: Send>(
     threads: usize,
     items: &[T],
