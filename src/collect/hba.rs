@@ -54,16 +54,32 @@ const RAW: &[&str] = &[
     "error",
 ];
 
+/// Options and errors, without the passwords that rules hold. An option that is cut by a blank leaves the rest of a
+/// password in the error.
+const OPTIONS_AND_ERROR: &str = "CASE WHEN options IS NOT NULL THEN ARRAY(
+         SELECT CASE WHEN o.entry ~* '^(ldapbindpasswd|radiussecrets)=' THEN split_part(o.entry, '=', 1) || '=[masked]'
+                     ELSE o.entry END
+           FROM unnest(options) WITH ORDINALITY AS o (entry, place) ORDER BY o.place) END AS options,
+       regexp_replace(error, '(not in name=value format: ).*', '\\1[masked]') AS error";
+
 /// From 16 on the server numbers rules and names their files; before, there is one file.
-const SINCE_16: &str =
-    "SELECT rule_number, file_name, line_number, type, database, user_name, address, netmask,
-       auth_method, options, error
-  FROM pg_hba_file_rules ORDER BY rule_number NULLS LAST, file_name, line_number";
-const BEFORE_16: &str = "SELECT CASE WHEN error IS NULL
+fn rules_query(major: u32) -> String {
+    if major >= 16 {
+        format!(
+            "SELECT rule_number, file_name, line_number, type, database, user_name, address, netmask,
+       auth_method, {OPTIONS_AND_ERROR}
+  FROM pg_hba_file_rules ORDER BY rule_number NULLS LAST, file_name, line_number"
+        )
+    } else {
+        format!(
+            "SELECT CASE WHEN error IS NULL
             THEN row_number() OVER (PARTITION BY error IS NULL ORDER BY line_number)::int END AS rule_number,
        coalesce((SELECT setting FROM pg_settings WHERE name = 'hba_file'), 'pg_hba.conf') AS file_name,
-       line_number, type, database, user_name, address, netmask, auth_method, options, error
-  FROM pg_hba_file_rules ORDER BY line_number";
+       line_number, type, database, user_name, address, netmask, auth_method, {OPTIONS_AND_ERROR}
+  FROM pg_hba_file_rules ORDER BY line_number"
+        )
+    }
+}
 
 impl Collector for Hba {
     fn name(&self) -> &'static str {
@@ -86,11 +102,6 @@ impl Collector for Hba {
             columns: names(columns),
             needs,
         };
-        let rules = if asked.server.major() >= 16 {
-            SINCE_16
-        } else {
-            BEFORE_16
-        };
         let needs = vec![
             (
                 Need::Select("pg_catalog.pg_hba_file_rules".to_owned()),
@@ -102,7 +113,7 @@ impl Collector for Hba {
             ),
         ];
         vec![
-            ask("rules", rules, RAW, needs),
+            ask("rules", &rules_query(asked.server.major()), RAW, needs),
             ask(
                 "superusers",
                 "SELECT rolname AS role FROM pg_roles WHERE rolsuper AND rolcanlogin ORDER BY rolname",

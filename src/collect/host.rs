@@ -32,7 +32,7 @@ const FACTS: &str = "SELECT 'setting' AS kind, name, setting AS value FROM pg_se
                 'log_destination', 'log_file_mode', 'logging_collector', 'data_directory_mode', 'listen_addresses',
                 'port', 'unix_socket_directories', 'unix_socket_group', 'unix_socket_permissions', 'ssl',
                 'ssl_cert_file', 'ssl_key_file', 'ssl_ca_file', 'ssl_crl_file', 'ssl_crl_dir', 'ssl_dh_params_file',
-                'krb_server_keyfile', 'dynamic_library_path', 'extension_control_path', 'archive_command',
+                'krb_server_keyfile', 'dynamic_library_path', 'extension_control_path',
                 'temp_tablespaces', 'cluster_name')
 UNION ALL SELECT 'tablespace', spcname, pg_tablespace_location(oid) FROM pg_tablespace
 UNION ALL SELECT 'process', 'backend', pg_backend_pid()::text
