@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use self::rule::{Group, Rule};
+use self::rule::{Names, Rule};
 use super::{Asked, Collector, Deriving, Question, names, no_arguments};
 use crate::control::{Catalog, Scope};
 use crate::evidence::{Need, Row, Table};
@@ -37,6 +37,7 @@ const COLUMNS: &[&str] = &[
     "superusers",
     "replication",
     "ambiguous",
+    "catch_all",
     "rule",
 ];
 
@@ -81,13 +82,25 @@ fn rules_query(major: u32) -> String {
     }
 }
 
+/// What patterns match, which only the server can tell: the superusers among others, and whether names that have not
+/// one letter in common all match, as they do where a pattern stands for every name.
+const PATTERNS: &str = "SELECT p.pattern,
+       ARRAY(SELECT r.rolname::text FROM pg_roles r
+              WHERE r.rolsuper AND r.rolcanlogin AND r.rolname ~ substr(p.pattern, 2) ORDER BY 1) AS superusers,
+       'zxjvkunlikely' ~ substr(p.pattern, 2) AND 'wbfhgqname' ~ substr(p.pattern, 2)
+         AND 'tdmrsapco' ~ substr(p.pattern, 2) AS catch_all
+  FROM (SELECT DISTINCT n.name AS pattern
+          FROM pg_hba_file_rules r CROSS JOIN LATERAL unnest(r.database || r.user_name) AS n (name)
+         WHERE r.error IS NULL AND n.name LIKE '/%') p
+ ORDER BY p.pattern";
+
 impl Collector for Hba {
     fn name(&self) -> &'static str {
         "hba"
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn columns(&self, arguments: &Value, _catalog: &Catalog) -> Result<Vec<String>, String> {
@@ -112,8 +125,8 @@ impl Collector for Hba {
                 Vec::new(),
             ),
         ];
-        vec![
-            ask("rules", &rules_query(asked.server.major()), RAW, needs),
+        let mut questions = vec![
+            ask("rules", &rules_query(asked.server.major()), RAW, needs.clone()),
             ask(
                 "superusers",
                 "SELECT rolname AS role FROM pg_roles WHERE rolsuper AND rolcanlogin ORDER BY rolname",
@@ -135,13 +148,18 @@ impl Collector for Hba {
                 &["name", "kind"],
                 Vec::new(),
             ),
-        ]
+        ];
+        if asked.server.major() >= 16 {
+            let columns = &["pattern", "superusers", "catch_all"];
+            questions.push(ask("patterns", PATTERNS, columns, needs));
+        }
+        questions
     }
 
     fn derive(&self, raw: &BTreeMap<String, Table>, _context: &Deriving<'_>) -> Result<Table, String> {
         let table = raw.get("rules").ok_or("the HBA rules gave no answer")?;
         let superusers: Vec<String> = texts(raw.get("superusers"), "role");
-        let groups = Group::closure(
+        let names_known = Names::known(
             raw.get("memberships")
                 .into_iter()
                 .flat_map(|table| &table.rows)
@@ -151,6 +169,7 @@ impl Collector for Hba {
                         row.get("group")?.as_str()?.to_owned(),
                     ))
                 }),
+            raw.get("patterns"),
         );
         let keywords: BTreeSet<(String, String)> = texts(raw.get("keyword-names"), "kind")
             .into_iter()
@@ -173,7 +192,7 @@ impl Collector for Hba {
                     rules.get(index).and_then(Option::as_ref),
                     &earlier,
                     &superusers,
-                    &groups,
+                    &names_known,
                     &keywords,
                 )
             })
@@ -199,7 +218,7 @@ fn describe(
     rule: Option<&Rule>,
     earlier: &[(&Rule, &Row)],
     superusers: &[String],
-    groups: &Group,
+    names: &Names,
     keywords: &BTreeSet<(String, String)>,
 ) -> Row {
     let mut row = Row::new();
@@ -227,16 +246,16 @@ fn describe(
     let meaning = rule.map(|rule| {
         let shadow = earlier
             .iter()
-            .find(|(other, _)| other.covers(rule, groups))
+            .find(|(other, _)| other.covers(rule, names))
             .map(|(_, row)| place(row));
         let admitted: Vec<&String> = superusers
             .iter()
             .filter(|name| {
                 !rule.rejects()
-                    && rule.may_match_user(name, groups)
+                    && names.user_matches(rule, name)
                     && !earlier
                         .iter()
-                        .any(|(other, _)| other.takes_user_from(rule, name, groups))
+                        .any(|(other, _)| other.takes_user_from(rule, name, names))
             })
             .collect();
         json!({
@@ -249,6 +268,7 @@ fn describe(
             "superusers": admitted,
             "replication": rule.admits_replication(),
             "ambiguous": rule.is_ambiguous(keywords),
+            "catch_all": names.catch_all_patterns(rule),
         })
     });
     if let Some(Value::Object(meaning)) = meaning {

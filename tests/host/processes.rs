@@ -58,6 +58,14 @@ fn passwords_in_arguments_and_environments_are_found_and_never_told() {
             running(Command::new("sh").args(["-c", "sleep 60; :", "postgresql://u:Hunter-2-x@db/app"])),
         ),
         (
+            "no-passwords-in-arguments",
+            running(Command::new("sh").args([
+                "-c",
+                "sleep 60; :",
+                "ALTER ROLE u WITH PASSWORD 'Hunter-2-x'",
+            ])),
+        ),
+        (
             "no-passwords-in-environment",
             running(Command::new("sleep").arg("60").env("PGPASSWORD", "Hunter-2-x")),
         ),

@@ -301,6 +301,7 @@ CREATE EXTENSION hstore SCHEMA extensions;
 -- server: strict
 
 -- never: libraries-approved
+-- about: preload
 -- server: strict
 
 -- never: configured-values-run
@@ -396,3 +397,34 @@ SELECT pg_create_physical_replication_slot('new', true);
 
 -- never: version-latest-minor
 -- server: strict
+
+-- A pattern is for those whom it matches: no superuser is `app_…`.
+-- never: hba-no-superuser-remote
+-- about: /^app_.*$
+-- server: strict
+-- hba: hostssl app /^app_.*$ 10.23.0.0/16 scram-sha-256
+
+-- A restrictive policy holds back what a permissive one lets in.
+-- never: policy-not-always-true
+-- about: of_tenants
+-- database: app
+CREATE TABLE of_tenants (tenant name);
+ALTER TABLE of_tenants ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everybody ON of_tenants USING (true) WITH CHECK (true);
+CREATE POLICY own ON of_tenants AS RESTRICTIVE USING (tenant = current_user);
+
+-- A view on roles shows no verifier, and one that reads with the caller's rights shows nothing.
+-- never: catalogs-with-secrets-closed
+-- about: of_roles
+CREATE VIEW of_roles AS SELECT rolname FROM pg_authid;
+CREATE ROLE reads_roles NOLOGIN;
+GRANT SELECT ON of_roles TO reads_roles;
+
+-- Without a map in use, nothing of pg_ident.conf matters.
+-- never: ident-no-catch-all
+-- server: old
+
+-- never: no-stored-passwords
+-- about: tidy
+CREATE FOREIGN DATA WRAPPER of_tests;
+CREATE SERVER tidy FOREIGN DATA WRAPPER of_tests OPTIONS (api_key_id '7', password_required 'true');

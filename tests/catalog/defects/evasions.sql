@@ -1,0 +1,142 @@
+-- Defects that were written so as not to look like one; blocks as in server.sql.
+
+-- A pattern for every name need not be `.*`.
+-- control: hba-no-catch-all-patterns
+-- expect: hostssl /^[a-z0-9_]+$ alice 10.23.0.0/16 scram-sha-256
+-- expect: hostssl app /^(?!postgres|root)
+-- server: 18
+-- hba: hostssl /^[a-z0-9_]+$ alice 10.23.0.0/16 scram-sha-256
+-- hba: hostssl app /^(?!postgres|root) 10.24.0.0/16 scram-sha-256
+
+-- By a group that superusers are in, through another.
+-- control: ident-no-superuser
+-- expect: people dave +outer leads to postgres
+-- server: 18
+CREATE ROLE outer_group NOLOGIN;
+CREATE ROLE inner_group NOLOGIN;
+ALTER ROLE outer_group RENAME TO "outer";
+GRANT "outer" TO inner_group;
+GRANT inner_group TO postgres;
+DO $$ BEGIN EXECUTE format('COPY (SELECT %L) TO PROGRAM %L (FORMAT csv)', 'people dave +outer', 'cat >>' || current_setting('ident_file')); END $$;
+
+-- control: ident-no-catch-all
+-- expect: people /^[[:alnum:]]+$ app
+-- server: 15
+DO $$ BEGIN EXECUTE format('COPY (SELECT %L) TO PROGRAM %L (FORMAT csv)', 'people /^[[:alnum:]]+$ app', 'cat >>' || current_setting('ident_file')); END $$;
+
+-- control: policy-not-always-true
+-- expect: app: policy alike on sales.customers
+-- expect: app: policy beside on sales.customers
+-- expect: app: policy column on sales.customers
+-- expect: app: policy null on sales.customers
+-- server: 18
+-- database: app
+CREATE POLICY alike ON sales.customers FOR SELECT USING ('a' = 'a');
+CREATE POLICY beside ON sales.customers FOR SELECT USING (tenant = current_user OR 1 = 1);
+CREATE POLICY "column" ON sales.customers FOR SELECT USING (tenant = tenant);
+CREATE POLICY "null" ON sales.customers FOR SELECT USING (card IS NULL OR card IS NOT NULL);
+
+-- A restrictive policy for other commands, and one for another role, hold nothing back.
+-- control: policy-not-always-true
+-- expect: app: policy open on sales.customers
+-- server: 13
+-- database: app
+CREATE POLICY open ON sales.customers FOR SELECT USING (true);
+CREATE POLICY held_update ON sales.customers AS RESTRICTIVE FOR UPDATE USING (tenant = current_user);
+CREATE POLICY held_role ON sales.customers AS RESTRICTIVE TO app_login USING (tenant = current_user);
+
+-- control: definer-not-public
+-- expect: app: pg_catalog.helps() of postgres may be called by PUBLIC
+-- server: 18
+-- database: app
+CREATE FUNCTION pg_catalog.helps() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT 1';
+
+-- control: catalogs-with-secrets-closed
+-- expect: app: app_login has SELECT on sales.logins, which shows pg_authid.rolpassword
+-- expect: app: app_login has SELECT on sales.logins_again, which shows pg_authid.rolpassword
+-- server: 18
+-- database: app
+CREATE VIEW sales.logins AS SELECT rolname, rolpassword FROM pg_authid;
+CREATE VIEW sales.logins_again AS SELECT * FROM sales.logins;
+GRANT SELECT ON sales.logins, sales.logins_again TO app_login;
+
+-- control: catalogs-with-secrets-closed
+-- expect: app: app_login has SELECT on sales.logins, which shows pg_shadow.passwd
+-- server: 13
+-- database: app
+CREATE MATERIALIZED VIEW sales.logins AS SELECT usename, passwd FROM pg_shadow;
+GRANT SELECT ON sales.logins TO app_login;
+
+-- Known to intruders for twenty years: a library of their own, and a closed function under another name.
+-- control: native-functions-packaged
+-- expect: app: sales.digest(text) of postgres runs $libdir/dict_snowball in the language c
+-- expect: app: sales.reads(text) of postgres runs pg_read_file_all in the language internal
+-- server: 18
+-- database: app
+CREATE FUNCTION sales.digest(text) RETURNS text LANGUAGE c AS '$libdir/dict_snowball', 'dsnowball_init';
+REVOKE EXECUTE ON FUNCTION sales.digest(text) FROM PUBLIC;
+CREATE FUNCTION sales.reads(text) RETURNS text LANGUAGE internal AS 'pg_read_file_all';
+REVOKE EXECUTE ON FUNCTION sales.reads(text) FROM PUBLIC;
+
+-- control: native-functions-packaged
+-- expect: app: sales.reads(text) of postgres runs pg_read_file_all in the language internal
+-- server: 13
+-- database: app
+CREATE FUNCTION sales.reads(text) RETURNS text LANGUAGE internal AS 'pg_read_file_all';
+REVOKE EXECUTE ON FUNCTION sales.reads(text) FROM PUBLIC;
+
+-- control: libraries-approved
+-- expect: jit_provider = pg_backd00r
+-- server: 18
+-- setting: jit_provider = pg_backd00r
+
+-- control: archive-keeps
+-- expect: archive_mode = on, and archive_command reports success even if it fails
+-- server: 18
+-- setting: archive_mode = on
+-- setting: archive_command = cp %p /nowhere/%f || true
+
+-- control: archive-keeps
+-- expect: archive_mode = on, and archive_command writes the file to /dev/null
+-- server: 18
+-- setting: archive_mode = on
+-- setting: archive_command = /bin/cp "%p" /dev/null
+
+-- control: archive-keeps
+-- expect: archive_mode = on, and archive_command does nothing with the file
+-- server: 13
+-- setting: archive_mode = on
+-- setting: archive_command = /bin/true %p %f
+
+-- control: archive-keeps
+-- expect: archive_mode = on, and archive_command is not told which file to keep
+-- server: 18
+-- setting: archive_mode = on
+-- setting: archive_command = test -d /var/backups
+
+-- control: no-stored-passwords
+-- expect: app: server elsewhere stores a password
+-- expect: app: foreign table sales.far stores a password
+-- database: app
+CREATE FOREIGN DATA WRAPPER plain;
+CREATE SERVER elsewhere FOREIGN DATA WRAPPER plain OPTIONS (host 'h', api_key 'a key');
+CREATE FOREIGN TABLE sales.far (id int) SERVER elsewhere OPTIONS (token 'a token', token_id '7');
+ALTER FOREIGN TABLE sales.far OWNER TO app_owner;
+
+-- control: listen-addresses-narrow
+-- expect: listen_addresses = 0
+-- server: 18
+-- setting: listen_addresses = 0
+
+-- control: tls-ciphers
+-- expect: ssl_ciphers = HIGH:!aNULL:@SECLEVEL=0
+-- server: 18
+-- setting: ssl_ciphers = HIGH:!aNULL:@SECLEVEL=0
+
+-- control: password-verifiers-scram
+-- expect: quick has a verifier of the kind scram-sha-256 with few iterations
+-- server: 18
+CREATE ROLE quick NOLOGIN;
+GRANT quick TO app_owner;
+SET scram_iterations = 1;
+ALTER ROLE quick PASSWORD 'a password of the tests';
