@@ -140,3 +140,11 @@ CREATE ROLE quick NOLOGIN;
 GRANT quick TO app_owner;
 SET scram_iterations = 1;
 ALTER ROLE quick PASSWORD 'a password of the tests';
+
+-- The first of them is the tests' own.
+-- control: hba-local-peer
+-- expect: local all postgres scram-sha-256
+-- expect: local app app_login scram-sha-256
+-- profile: strict
+-- server: 18
+-- hba: local app app_login scram-sha-256
