@@ -222,7 +222,7 @@ fn a_harmless_command_is_told_in_full_and_a_masked_one_that_does_not_run_is_noti
     assert_eq!(told(&before, "archive_command"), (harmless.into(), true.into()));
     assert_eq!(
         told(&before, "restore_command"),
-        ("fetch [masked] %p".into(), true.into())
+        ("fetch [withheld] %p".into(), true.into())
     );
     sql(
         &cluster,
@@ -233,6 +233,6 @@ fn a_harmless_command_is_told_in_full_and_a_masked_one_that_does_not_run_is_noti
     let after = settings(&workspace.assessed(&cluster.conninfo("postgres")));
     assert_eq!(
         told(&after, "restore_command"),
-        ("fetch [masked] %p".into(), false.into())
+        ("fetch [withheld] %p".into(), false.into())
     );
 }

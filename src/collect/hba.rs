@@ -58,10 +58,10 @@ const RAW: &[&str] = &[
 /// Options and errors, without the passwords that rules hold. An option that is cut by a blank leaves the rest of a
 /// password in the error.
 const OPTIONS_AND_ERROR: &str = "CASE WHEN options IS NOT NULL THEN ARRAY(
-         SELECT CASE WHEN o.entry ~* '^(ldapbindpasswd|radiussecrets)=' THEN split_part(o.entry, '=', 1) || '=[masked]'
+         SELECT CASE WHEN o.entry ~* '^(ldapbindpasswd|radiussecrets)=' THEN split_part(o.entry, '=', 1) || '=[withheld]'
                      ELSE o.entry END
            FROM unnest(options) WITH ORDINALITY AS o (entry, place) ORDER BY o.place) END AS options,
-       regexp_replace(error, '(not in name=value format: ).*', '\\1[masked]') AS error";
+       regexp_replace(error, '(not in name=value format: ).*', '\\1[withheld]') AS error";
 
 /// From 16 on the server numbers rules and names their files; before, there is one file.
 fn rules_query(major: u32) -> String {

@@ -7,6 +7,9 @@ use regex::{Captures, Match, Regex};
 /// What stands in place of a secret.
 pub(super) const MASK: &str = "[masked]";
 
+/// What the server itself puts in place of a part of a text, so that it says the same when it is asked again.
+const WITHHELD: &str = "[withheld]";
+
 /// The text with passwords of connection strings, URIs, assignments and options masked.
 pub(super) fn mask(text: &str) -> String {
     if !might_hold_a_secret(text) {
@@ -98,7 +101,7 @@ pub(super) fn masked_in_file() -> String {
 pub(super) fn masked_entry(entry: &str) -> String {
     let name = format!("split_part({entry}, '=', 1)");
     format!(
-        "CASE WHEN {} THEN {name} || '={MASK}' ELSE {entry} END AS entry",
+        "CASE WHEN {} THEN {name} || '={WITHHELD}' ELSE {entry} END AS entry",
         secret_by_name(&name)
     )
 }
@@ -115,9 +118,9 @@ fn secret_by_name(name: &str) -> String {
 fn masked_command(name: &str, command: &str) -> String {
     let harmless = HARMLESS.replace('\'', "''");
     format!(
-        r"regexp_replace(regexp_replace({command}, '^(\s*)(?![\w./-]+(\s|$))\S+', '\1{MASK}'),
+        r"regexp_replace(regexp_replace({command}, '^(\s*)(?![\w./-]+(\s|$))\S+', '\1{WITHHELD}'),
               CASE WHEN {name} = 'ssl_passphrase_command' THEN '(\s)\S+'
-                   ELSE '(\s)(?!({harmless})(\s|$))\S+' END, '\1{MASK}', 'g')"
+                   ELSE '(\s)(?!({harmless})(\s|$))\S+' END, '\1{WITHHELD}', 'g')"
     )
 }
 

@@ -148,3 +148,46 @@ ALTER ROLE quick PASSWORD 'a password of the tests';
 -- profile: strict
 -- server: 18
 -- hba: local app app_login scram-sha-256
+
+-- control: rls-covers-partitions
+-- expect: app: partition sales.orders_east of sales.orders is open to app_login without its policies
+-- expect: app: table sales.orders_old of sales.customers is open to app_login without its policies
+-- server: 18
+-- database: app
+SET ROLE app_owner;
+CREATE TABLE sales.orders (region text, tenant name) PARTITION BY LIST (region);
+CREATE TABLE sales.orders_east PARTITION OF sales.orders FOR VALUES IN ('east');
+CREATE TABLE sales.orders_west PARTITION OF sales.orders FOR VALUES IN ('west');
+ALTER TABLE sales.orders ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_tenant ON sales.orders USING (tenant = current_user);
+CREATE TABLE sales.orders_old () INHERITS (sales.customers);
+GRANT SELECT ON sales.orders, sales.orders_east TO app_login;
+GRANT SELECT (card) ON sales.orders_old TO app_login;
+
+-- control: triggers-not-disabled
+-- expect: app: trigger sales.customers seen is switched off
+-- expect: app: constraint sales.cards cards_customer_fkey is switched off
+-- expect: app: event trigger watches is switched off
+-- server: 18
+-- database: app
+CREATE FUNCTION sales.notes() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+ALTER FUNCTION sales.notes() OWNER TO app_owner;
+CREATE TRIGGER seen AFTER INSERT ON sales.customers FOR EACH ROW EXECUTE FUNCTION sales.notes();
+ALTER TABLE sales.customers DISABLE TRIGGER seen;
+CREATE TABLE sales.cards (customer int CONSTRAINT cards_customer_fkey REFERENCES sales.customers);
+ALTER TABLE sales.cards DISABLE TRIGGER ALL;
+ALTER TABLE sales.cards OWNER TO app_owner;
+CREATE FUNCTION sales.watches() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EVENT TRIGGER watches ON ddl_command_end EXECUTE FUNCTION sales.watches();
+ALTER EVENT TRIGGER watches DISABLE;
+
+-- control: host-functions-closed
+-- expect: app_login reaches the host: app_login → EXECUTE of app: pg_catalog.pg_ls_dir(text), which reads files of the host
+-- server: 18
+-- database: app
+GRANT EXECUTE ON FUNCTION pg_ls_dir(text) TO app_login;
+
+-- control: damage-not-ignored
+-- expect: data_sync_retry = on
+-- server: 18
+-- setting: data_sync_retry = on
