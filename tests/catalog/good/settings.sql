@@ -428,3 +428,39 @@ GRANT SELECT ON of_roles TO reads_roles;
 -- about: tidy
 CREATE FOREIGN DATA WRAPPER of_tests;
 CREATE SERVER tidy FOREIGN DATA WRAPPER of_tests OPTIONS (api_key_id '7', password_required 'true');
+
+-- What PostgreSQL makes by itself for an aggregate and a range type.
+-- never: native-functions-packaged
+-- server: strict
+CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int);
+CREATE TYPE spans AS RANGE (SUBTYPE = float8);
+CREATE TYPE level AS ENUM ('low', 'high');
+CREATE DOMAIN short AS text CHECK (length(VALUE) < 9);
+
+-- What PostgreSQL makes by itself for an aggregate and a range type.
+-- never: native-functions-packaged
+-- server: old
+CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int);
+CREATE TYPE spans AS RANGE (SUBTYPE = float8);
+CREATE TYPE level AS ENUM ('low', 'high');
+CREATE DOMAIN short AS text CHECK (length(VALUE) < 9);
+
+-- A partition that nobody else may use by its own name, and one with policies of its own.
+-- never: rls-covers-partitions
+-- server: strict
+CREATE TABLE parted (id int, tenant name) PARTITION BY LIST (id);
+CREATE TABLE parted_one PARTITION OF parted FOR VALUES IN (1);
+CREATE TABLE parted_two PARTITION OF parted FOR VALUES IN (2);
+ALTER TABLE parted ENABLE ROW LEVEL SECURITY;
+ALTER TABLE parted_two ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON parted USING (tenant = current_user);
+CREATE POLICY own ON parted_two USING (tenant = current_user);
+CREATE ROLE reads_parted NOLOGIN;
+GRANT SELECT ON parted, parted_two TO reads_parted;
+
+-- Foreign keys of partitioned tables have triggers that PostgreSQL makes.
+-- never: triggers-not-disabled
+-- server: strict
+CREATE TABLE referred (id int PRIMARY KEY);
+CREATE TABLE referring (id int REFERENCES referred) PARTITION BY LIST (id);
+CREATE TABLE referring_one PARTITION OF referring FOR VALUES IN (1);
