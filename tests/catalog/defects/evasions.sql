@@ -191,3 +191,22 @@ GRANT EXECUTE ON FUNCTION pg_ls_dir(text) TO app_login;
 -- expect: data_sync_retry = on
 -- server: 18
 -- setting: data_sync_retry = on
+
+-- control: predefined-roles-approved
+-- expect: app_login is a member of pg_monitor
+-- profile: strict
+-- server: 18
+GRANT pg_monitor TO app_login;
+
+-- control: predefined-roles-approved
+-- expect: app_login is a member of pg_read_all_stats
+-- profile: strict
+-- server: 13
+GRANT pg_read_all_stats TO app_login;
+
+-- control: schema-create-approved
+-- expect: app: app_login may create in schema sales of app_owner
+-- profile: strict
+-- server: 18
+-- database: app
+GRANT CREATE ON SCHEMA sales TO app_login;

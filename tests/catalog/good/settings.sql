@@ -464,3 +464,17 @@ GRANT SELECT ON parted, parted_two TO reads_parted;
 CREATE TABLE referred (id int PRIMARY KEY);
 CREATE TABLE referring (id int REFERENCES referred) PARTITION BY LIST (id);
 CREATE TABLE referring_one PARTITION OF referring FOR VALUES IN (1);
+
+-- A grant to one role writes down beside it what PUBLIC had before.
+-- never: system-objects-not-public
+-- server: strict
+CREATE ROLE has_what_all_have NOLOGIN;
+GRANT USAGE ON LANGUAGE plpgsql TO has_what_all_have;
+GRANT EXECUTE ON FUNCTION pg_catalog.now() TO has_what_all_have;
+GRANT USAGE ON TYPE pg_catalog.int4 TO has_what_all_have;
+GRANT SELECT ON pg_catalog.pg_class TO has_what_all_have;
+GRANT SELECT ON information_schema.tables TO has_what_all_have;
+
+-- never: functions-not-public
+-- about: spans
+-- server: strict
