@@ -51,6 +51,75 @@ fn leaks(assessed: &Assessed) -> Vec<String> {
 }
 
 #[test]
+fn planted_secrets_are_in_no_byte_of_the_bundle() {
+    let cluster = Cluster::start(ClusterOptions {
+        settings: vec![(
+            "primary_conninfo".to_owned(),
+            "host=a user=b password=planted-in-a-setting".to_owned(),
+        )],
+        hba: Some(
+            "local all postgres trust\nhost all postgres 127.0.0.1/32 trust\n\
+             host all ldap 10.0.0.0/8 ldap ldapserver=d ldapbasedn=\"x\" ldapbinddn=\"y\" ldapbindpasswd=planted-in-a-rule\n\
+             host all radius 10.0.0.0/8 radius radiusservers=127.0.0.1 radiussecrets=planted-in-a-rule\n"
+                .to_owned(),
+        ),
+        ..ClusterOptions::default()
+    })
+    .unwrap();
+    sql(
+        &cluster,
+        "postgres",
+        "CREATE ROLE keeper LOGIN PASSWORD 'planted-in-a-password';
+         CREATE EXTENSION postgres_fdw;
+         CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'h');
+         CREATE USER MAPPING FOR keeper SERVER far OPTIONS (user 'u', password 'planted-in-a-mapping');
+         ALTER ROLE keeper SET vault.token = 'planted-in-an-override';
+         ALTER DATABASE postgres SET app.connection = 'postgresql://u:planted-in-a-uri@h/d';
+         CREATE SUBSCRIPTION fed CONNECTION 'host=h user=u password=planted-in-a-subscription' PUBLICATION p
+           WITH (connect = false);
+         CREATE TABLE doors (token text, password text DEFAULT 'planted-in-a-default');
+         ALTER TABLE doors ENABLE ROW LEVEL SECURITY;
+         CREATE POLICY one ON doors USING (token = 'planted-in-a-policy');
+         CREATE VIEW shown AS SELECT 'planted-in-a-view' AS password FROM doors;
+         CREATE FUNCTION f() RETURNS text LANGUAGE sql SECURITY DEFINER AS $$ SELECT 'planted-in-a-body' $$;
+         COMMENT ON TABLE doors IS 'planted-in-a-comment';
+         COMMENT ON ROLE keeper IS 'planted-in-a-comment'",
+    );
+    sql(
+        &cluster,
+        "postgres",
+        "ALTER SYSTEM SET archive_command = 'PGPASSWORD=planted-in-a-command cp %p /x'",
+    );
+    let workspace = Workspace::new();
+    let with_password = format!(
+        "{} password=planted-on-the-command-line",
+        cluster.tcp_conninfo("postgres")
+    );
+    let assessed = workspace.assessed(&with_password);
+    assert!(
+        assessed.stderr().contains("use a password file"),
+        "{}",
+        assessed.stderr()
+    );
+    let verifier = "SCRAM-SHA-256$4096";
+    let everything = files(&assessed.folder());
+    assert!(
+        everything.iter().any(|(_, bytes)| text(bytes).contains("keeper")),
+        "the role itself is seen"
+    );
+    let printed = [assessed.output.stdout.clone(), assessed.output.stderr.clone()];
+    for bytes in everything.iter().map(|(_, bytes)| bytes).chain(&printed) {
+        let content = text(bytes);
+        assert!(
+            !content.contains("planted-"),
+            "{}",
+            content.lines().find(|line| line.contains("planted-")).unwrap()
+        );
+        assert!(!content.contains(verifier));
+    }
+}
+
+#[test]
 fn secrets_in_settings_of_every_kind() {
     let cluster = server_with(
         &[
