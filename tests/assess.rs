@@ -143,6 +143,37 @@ fn nothing_is_written_to_the_audited_server() {
         statements.len()
     );
     for statement in statements {
+        // What a read-only transaction would let pass.
+        let acts = [
+            "pg_reload_conf(",
+            "pg_rotate_logfile(",
+            "pg_terminate_backend(",
+            "pg_cancel_backend(",
+            "set_config(",
+            "nextval(",
+            "setval(",
+            "pg_switch_wal(",
+            "pg_promote(",
+            "pg_stat_reset",
+            "pg_create_restore_point(",
+            "pg_create_physical",
+            "pg_drop_replication_slot(",
+            "pg_advisory_",
+            "pg_notify(",
+            "pg_logical_emit",
+            "pg_export_snapshot(",
+            "txid_current(",
+            "pg_current_xact_id(",
+            "lo_export(",
+            "lo_import(",
+            "lo_put(",
+            "dblink(",
+            "pg_file_write(",
+            "pg_backup_",
+            "pg_start_backup(",
+        ];
+        let acts: Vec<_> = acts.iter().filter(|act| statement.contains(*act)).collect();
+        assert!(acts.is_empty(), "{acts:?} in {statement}");
         let start = statement
             .split_once(": ")
             .map_or(statement.as_str(), |(_, text)| text)
@@ -167,75 +198,6 @@ fn nothing_is_written_to_the_audited_server() {
         );
     }
     assert!(log.contains("ISOLATION LEVEL REPEATABLE READ READ ONLY"));
-}
-
-#[test]
-fn planted_secrets_are_in_no_byte_of_the_bundle() {
-    let cluster = Cluster::start(ClusterOptions {
-        settings: vec![(
-            "primary_conninfo".to_owned(),
-            "host=a user=b password=planted-in-a-setting".to_owned(),
-        )],
-        hba: Some(
-            "local all postgres trust\nhost all postgres 127.0.0.1/32 trust\n\
-             host all ldap 10.0.0.0/8 ldap ldapserver=d ldapbasedn=\"x\" ldapbinddn=\"y\" ldapbindpasswd=planted-in-a-rule\n\
-             host all radius 10.0.0.0/8 radius radiusservers=127.0.0.1 radiussecrets=planted-in-a-rule\n"
-                .to_owned(),
-        ),
-        ..ClusterOptions::default()
-    })
-    .unwrap();
-    sql(
-        &cluster,
-        "postgres",
-        "CREATE ROLE keeper LOGIN PASSWORD 'planted-in-a-password';
-         CREATE EXTENSION postgres_fdw;
-         CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'h');
-         CREATE USER MAPPING FOR keeper SERVER far OPTIONS (user 'u', password 'planted-in-a-mapping');
-         ALTER ROLE keeper SET vault.token = 'planted-in-an-override';
-         ALTER DATABASE postgres SET app.connection = 'postgresql://u:planted-in-a-uri@h/d';
-         CREATE SUBSCRIPTION fed CONNECTION 'host=h user=u password=planted-in-a-subscription' PUBLICATION p
-           WITH (connect = false);
-         CREATE TABLE doors (token text, password text DEFAULT 'planted-in-a-default');
-         ALTER TABLE doors ENABLE ROW LEVEL SECURITY;
-         CREATE POLICY one ON doors USING (token = 'planted-in-a-policy');
-         CREATE VIEW shown AS SELECT 'planted-in-a-view' AS password FROM doors;
-         CREATE FUNCTION f() RETURNS text LANGUAGE sql SECURITY DEFINER AS $$ SELECT 'planted-in-a-body' $$;
-         COMMENT ON TABLE doors IS 'planted-in-a-comment';
-         COMMENT ON ROLE keeper IS 'planted-in-a-comment'",
-    );
-    sql(
-        &cluster,
-        "postgres",
-        "ALTER SYSTEM SET archive_command = 'PGPASSWORD=planted-in-a-command cp %p /x'",
-    );
-    let workspace = Workspace::new();
-    let with_password = format!(
-        "{} password=planted-on-the-command-line",
-        cluster.tcp_conninfo("postgres")
-    );
-    let assessed = workspace.assessed(&with_password);
-    assert!(
-        assessed.stderr().contains("use a password file"),
-        "{}",
-        assessed.stderr()
-    );
-    let verifier = "SCRAM-SHA-256$4096";
-    let everything = files(&assessed.folder());
-    assert!(
-        everything.iter().any(|(_, bytes)| text(bytes).contains("keeper")),
-        "the role itself is seen"
-    );
-    let printed = [assessed.output.stdout.clone(), assessed.output.stderr.clone()];
-    for bytes in everything.iter().map(|(_, bytes)| bytes).chain(&printed) {
-        let content = text(bytes);
-        assert!(
-            !content.contains("planted-"),
-            "{}",
-            content.lines().find(|line| line.contains("planted-")).unwrap()
-        );
-        assert!(!content.contains(verifier));
-    }
 }
 
 #[test]

@@ -81,3 +81,36 @@ fn postgresql_17() {
 fn postgresql_18() {
     assess_on(18);
 }
+
+/// Before 15 no view shows the lines of a map: one that a rule uses is unknown, and one that none uses lets nobody in.
+#[test]
+fn a_map_that_cannot_be_read_is_unknown_only_where_it_is_used() {
+    let used = |major: u32, rule: &str| {
+        let bin_dir =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("target/servers/{major}/native/bin"));
+        let cluster = Cluster::start(ClusterOptions {
+            bin_dir: Some(bin_dir),
+            hba: Some(format!("local all postgres trust\n{rule}\n")),
+            ..ClusterOptions::default()
+        })
+        .unwrap();
+        let map = cluster.data_dir().join("pg_ident.conf");
+        std::fs::write(map, "people bob postgres\n").unwrap();
+        cluster.reload().unwrap();
+        let workspace = Workspace::new();
+        let assessed = workspace.assessed(&cluster.conninfo("postgres"));
+        let finding = assessed.finding("ident-no-superuser");
+        (
+            finding["status"].as_str().unwrap().to_owned(),
+            finding["reason"].as_str().unwrap().to_owned(),
+        )
+    };
+    let rule = "local all all peer map=people";
+    for major in [13, 14] {
+        let (status, reason) = used(major, rule);
+        assert_eq!(status, "not-evaluated", "{reason}");
+        assert!(reason.contains("the lines of map people"), "{reason}");
+        assert_eq!(used(major, "local all all peer").0, "satisfied");
+    }
+    assert_eq!(used(15, rule).0, "not-satisfied");
+}

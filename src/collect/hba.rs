@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use self::rule::{Group, Rule};
+use self::rule::{Names, Rule};
 use super::{Asked, Collector, Deriving, Question, names, no_arguments};
 use crate::control::{Catalog, Scope};
 use crate::evidence::{Need, Row, Table};
@@ -37,6 +37,7 @@ const COLUMNS: &[&str] = &[
     "superusers",
     "replication",
     "ambiguous",
+    "catch_all",
     "rule",
 ];
 
@@ -54,16 +55,44 @@ const RAW: &[&str] = &[
     "error",
 ];
 
+/// Options and errors, without the passwords that rules hold. An option that is cut by a blank leaves the rest of a
+/// password in the error.
+const OPTIONS_AND_ERROR: &str = "CASE WHEN options IS NOT NULL THEN ARRAY(
+         SELECT CASE WHEN o.entry ~* '^(ldapbindpasswd|radiussecrets)=' THEN split_part(o.entry, '=', 1) || '=[withheld]'
+                     ELSE o.entry END
+           FROM unnest(options) WITH ORDINALITY AS o (entry, place) ORDER BY o.place) END AS options,
+       regexp_replace(error, '(not in name=value format: ).*', '\\1[withheld]') AS error";
+
 /// From 16 on the server numbers rules and names their files; before, there is one file.
-const SINCE_16: &str =
-    "SELECT rule_number, file_name, line_number, type, database, user_name, address, netmask,
-       auth_method, options, error
-  FROM pg_hba_file_rules ORDER BY rule_number NULLS LAST, file_name, line_number";
-const BEFORE_16: &str = "SELECT CASE WHEN error IS NULL
+fn rules_query(major: u32) -> String {
+    if major >= 16 {
+        format!(
+            "SELECT rule_number, file_name, line_number, type, database, user_name, address, netmask,
+       auth_method, {OPTIONS_AND_ERROR}
+  FROM pg_hba_file_rules ORDER BY rule_number NULLS LAST, file_name, line_number"
+        )
+    } else {
+        format!(
+            "SELECT CASE WHEN error IS NULL
             THEN row_number() OVER (PARTITION BY error IS NULL ORDER BY line_number)::int END AS rule_number,
        coalesce((SELECT setting FROM pg_settings WHERE name = 'hba_file'), 'pg_hba.conf') AS file_name,
-       line_number, type, database, user_name, address, netmask, auth_method, options, error
-  FROM pg_hba_file_rules ORDER BY line_number";
+       line_number, type, database, user_name, address, netmask, auth_method, {OPTIONS_AND_ERROR}
+  FROM pg_hba_file_rules ORDER BY line_number"
+        )
+    }
+}
+
+/// What patterns match, which only the server can tell: the superusers among others, and whether names that have not
+/// one letter in common all match, as they do where a pattern stands for every name.
+const PATTERNS: &str = "SELECT p.pattern,
+       ARRAY(SELECT r.rolname::text FROM pg_roles r
+              WHERE r.rolsuper AND r.rolcanlogin AND r.rolname ~ substr(p.pattern, 2) ORDER BY 1) AS superusers,
+       'zxjvkunlikely' ~ substr(p.pattern, 2) AND 'wbfhgqname' ~ substr(p.pattern, 2)
+         AND 'tdmrsapco' ~ substr(p.pattern, 2) AS catch_all
+  FROM (SELECT DISTINCT n.name AS pattern
+          FROM pg_hba_file_rules r CROSS JOIN LATERAL unnest(r.database || r.user_name) AS n (name)
+         WHERE r.error IS NULL AND n.name LIKE '/%') p
+ ORDER BY p.pattern";
 
 impl Collector for Hba {
     fn name(&self) -> &'static str {
@@ -71,7 +100,7 @@ impl Collector for Hba {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn columns(&self, arguments: &Value, _catalog: &Catalog) -> Result<Vec<String>, String> {
@@ -86,11 +115,6 @@ impl Collector for Hba {
             columns: names(columns),
             needs,
         };
-        let rules = if asked.server.major() >= 16 {
-            SINCE_16
-        } else {
-            BEFORE_16
-        };
         let needs = vec![
             (
                 Need::Select("pg_catalog.pg_hba_file_rules".to_owned()),
@@ -101,8 +125,8 @@ impl Collector for Hba {
                 Vec::new(),
             ),
         ];
-        vec![
-            ask("rules", rules, RAW, needs),
+        let mut questions = vec![
+            ask("rules", &rules_query(asked.server.major()), RAW, needs.clone()),
             ask(
                 "superusers",
                 "SELECT rolname AS role FROM pg_roles WHERE rolsuper AND rolcanlogin ORDER BY rolname",
@@ -124,13 +148,18 @@ impl Collector for Hba {
                 &["name", "kind"],
                 Vec::new(),
             ),
-        ]
+        ];
+        if asked.server.major() >= 16 {
+            let columns = &["pattern", "superusers", "catch_all"];
+            questions.push(ask("patterns", PATTERNS, columns, needs));
+        }
+        questions
     }
 
     fn derive(&self, raw: &BTreeMap<String, Table>, _context: &Deriving<'_>) -> Result<Table, String> {
         let table = raw.get("rules").ok_or("the HBA rules gave no answer")?;
         let superusers: Vec<String> = texts(raw.get("superusers"), "role");
-        let groups = Group::closure(
+        let names_known = Names::known(
             raw.get("memberships")
                 .into_iter()
                 .flat_map(|table| &table.rows)
@@ -140,6 +169,7 @@ impl Collector for Hba {
                         row.get("group")?.as_str()?.to_owned(),
                     ))
                 }),
+            raw.get("patterns"),
         );
         let keywords: BTreeSet<(String, String)> = texts(raw.get("keyword-names"), "kind")
             .into_iter()
@@ -162,7 +192,7 @@ impl Collector for Hba {
                     rules.get(index).and_then(Option::as_ref),
                     &earlier,
                     &superusers,
-                    &groups,
+                    &names_known,
                     &keywords,
                 )
             })
@@ -188,7 +218,7 @@ fn describe(
     rule: Option<&Rule>,
     earlier: &[(&Rule, &Row)],
     superusers: &[String],
-    groups: &Group,
+    names: &Names,
     keywords: &BTreeSet<(String, String)>,
 ) -> Row {
     let mut row = Row::new();
@@ -216,16 +246,16 @@ fn describe(
     let meaning = rule.map(|rule| {
         let shadow = earlier
             .iter()
-            .find(|(other, _)| other.covers(rule, groups))
+            .find(|(other, _)| other.covers(rule, names))
             .map(|(_, row)| place(row));
         let admitted: Vec<&String> = superusers
             .iter()
             .filter(|name| {
                 !rule.rejects()
-                    && rule.may_match_user(name, groups)
+                    && names.user_matches(rule, name)
                     && !earlier
                         .iter()
-                        .any(|(other, _)| other.takes_user_from(rule, name, groups))
+                        .any(|(other, _)| other.takes_user_from(rule, name, names))
             })
             .collect();
         json!({
@@ -238,6 +268,7 @@ fn describe(
             "superusers": admitted,
             "replication": rule.admits_replication(),
             "ambiguous": rule.is_ambiguous(keywords),
+            "catch_all": names.catch_all_patterns(rule),
         })
     });
     if let Some(Value::Object(meaning)) = meaning {

@@ -32,9 +32,13 @@ const FACTS: &str = "SELECT 'setting' AS kind, name, setting AS value FROM pg_se
                 'log_destination', 'log_file_mode', 'logging_collector', 'data_directory_mode', 'listen_addresses',
                 'port', 'unix_socket_directories', 'unix_socket_group', 'unix_socket_permissions', 'ssl',
                 'ssl_cert_file', 'ssl_key_file', 'ssl_ca_file', 'ssl_crl_file', 'ssl_crl_dir', 'ssl_dh_params_file',
-                'krb_server_keyfile', 'dynamic_library_path', 'extension_control_path', 'archive_command',
+                'krb_server_keyfile', 'dynamic_library_path', 'extension_control_path',
                 'temp_tablespaces', 'cluster_name')
 UNION ALL SELECT 'tablespace', spcname, pg_tablespace_location(oid) FROM pg_tablespace
+UNION ALL SELECT DISTINCT 'program', m.found[1], NULL FROM pg_settings s
+  CROSS JOIN LATERAL regexp_matches(s.setting, '(?:^|[|&;]|\\msudo|\\msh|\\mbash)\\s*(/[\\w./-]+)(?=\\s|$)', 'g') AS m (found)
+  WHERE s.name IN ('archive_command', 'restore_command', 'archive_cleanup_command', 'recovery_end_command',
+                   'ssl_passphrase_command')
 UNION ALL SELECT 'process', 'backend', pg_backend_pid()::text
 UNION ALL SELECT 'process', 'age', floor(extract(epoch FROM clock_timestamp() - pg_postmaster_start_time()))::text
 UNION ALL SELECT 'process', 'version', current_setting('server_version_num')

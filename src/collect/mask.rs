@@ -2,10 +2,13 @@
 
 use std::sync::OnceLock;
 
-use regex::Regex;
+use regex::{Captures, Match, Regex};
 
 /// What stands in place of a secret.
 pub(super) const MASK: &str = "[masked]";
+
+/// What the server itself puts in place of a part of a text, so that it says the same when it is asked again.
+const WITHHELD: &str = "[withheld]";
 
 /// The text with passwords of connection strings, URIs, assignments and options masked.
 pub(super) fn mask(text: &str) -> String {
@@ -14,48 +17,110 @@ pub(super) fn mask(text: &str) -> String {
     }
     static ASSIGNMENT: OnceLock<Option<Regex>> = OnceLock::new();
     static URI: OnceLock<Option<Regex>> = OnceLock::new();
-    // name = value, with the value bare, or quoted once by the connection string or a shell
+    // name = value, with the value bare, or quoted once by the connection string or a shell. A bare value ends with a
+    // blank that no backslash takes the meaning of: quotes, commas and semicolons are parts of a password.
     let assignment = ASSIGNMENT.get_or_init(|| {
         Regex::new(
-            r#"(?i)([a-z0-9_-]*(?:passw(?:or)?d|passphrase|pwd|secret|token)[a-z0-9_-]*\s*[=:]\s*)('(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|[^\s'",;&]+)"#,
+            r#"(?i)([a-z0-9_-]*(?:passw(?:or)?d|passphrase|pwd|secret|token)[a-z0-9_-]*\s*[=:]\s*)('(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|(?:\\.|[^\s\\])+)"#,
         )
         .ok()
     });
-    let uri = URI.get_or_init(|| Regex::new(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@?#]*):([^\s@/]+)@").ok());
+    // Up to the last at sign: a password that holds one is written without escaping it.
+    let uri = URI.get_or_init(|| Regex::new(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s:/@?#]*):([^\s/]+)@").ok());
     let (Some(assignment), Some(uri)) = (assignment, uri) else {
         return MASK.to_owned();
     };
     let text = uri.replace_all(text, format!("$1:{MASK}@"));
     assignment
-        .replace_all(&text, format!("${{1}}{MASK}"))
+        .replace_all(&text, |found: &Captures<'_>| {
+            let part = |index| found.get(index).map_or("", |part: Match<'_>| part.as_str());
+            let before = text.get(..found.get(0).map_or(0, |all| all.start()));
+            // A URI's parameter ends where the next begins.
+            let in_uri = before.is_some_and(|before| before.ends_with(['?', '&']));
+            let rest = part(2)
+                .find('&')
+                .filter(|_| in_uri)
+                .and_then(|at| part(2).get(at..));
+            format!("{}{MASK}{}", part(1), rest.unwrap_or_default())
+        })
         .into_owned()
 }
 
-/// What shows by a setting's name that its whole value is a secret.
-const SECRET_WORDS: [&str; 8] = [
-    "password",
-    "passwd",
-    "secret",
-    "token",
-    "apikey",
-    "api_key",
-    "private_key",
-    "passphrase",
-];
+/// What shows by a setting's name that its whole value is a secret, as a regular expression of PostgreSQL and of here.
+const SECRET_NAMES: &str =
+    "password|passwd|secret|token|api_?key|private_?key|passphrase|credential|jwt|[._]key$";
+
+/// Namespaces whose settings are known, whether or not their library is loaded in the session that asks.
+const KNOWN_NAMESPACES: &str =
+    "pgaudit|auth_delay|auto_explain|credcheck|pg_stat_statements|plpgsql|set_user";
+
+/// Settings that are commands of a shell: their arguments may be secrets in any form.
+const COMMANDS: &str =
+    "'archive_command', 'restore_command', 'archive_cleanup_command', 'recovery_end_command'";
+
+/// What may stand in a command without being a secret: what the server puts in, paths, switches, operators of the shell
+/// and the words of common archiving programs.
+const HARMLESS: &str = r#"["']?%[pfr]["']?|-[A-Za-z]|--[a-z-]+|--(stanza|config|pg1-path)=[\w./%-]+|["']?[/.~$%][\w./%-]*["']?|[0-9]?[<>|&;!()]+[0-9]?|[0-9]|\[|\]|cp|mv|rsync|scp|ssh|test|cat|gzip|zstd|lz4|xz|tar|sh|bash|sudo|env|nice|true|false|exit|if|then|else|fi|archive-push|archive-get|wal-push|wal-fetch|wal-archive|wal-restore"#;
 
 /// Whether a setting's whole value is a secret, by its name. Only names that extensions chose: the server's own names
 /// that hold such words (`password_encryption`, `ssl_key_file`) are no secrets.
 pub(super) fn is_secret_setting(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    name.contains('.') && SECRET_WORDS.iter().any(|word| name.contains(word))
+    static NAMES: OnceLock<Option<Regex>> = OnceLock::new();
+    let names = NAMES.get_or_init(|| Regex::new(&format!("(?i){SECRET_NAMES}")).ok());
+    name.contains('.') && names.as_ref().is_none_or(|names| names.is_match(name))
 }
 
-/// A column of settings in SQL, masked by the server itself where [`is_secret_setting`] holds for the column `name`:
-/// what a row's other cells tell to be secret must not come here at all.
-pub(super) fn masked_column(column: &str) -> String {
-    let words = SECRET_WORDS.join("|");
+/// A column of `pg_settings` in SQL, masked by the server itself: what a row's other cells tell to be secret must not
+/// come here at all.
+pub(super) fn masked_setting(column: &str) -> String {
     format!(
-        "CASE WHEN {column} IS NOT NULL AND name LIKE '%.%' AND name ~* '({words})' THEN '{MASK}' ELSE {column} END AS {column}"
+        "CASE WHEN {column} IS NULL THEN NULL
+            WHEN name LIKE '%.%' AND name ~* '{SECRET_NAMES}' THEN '{MASK}'
+            WHEN name = 'ssl_passphrase_command' OR name IN ({COMMANDS}) THEN {}
+            ELSE {column} END AS {column}",
+        masked_command("name", column)
+    )
+}
+
+/// A setting of `pg_file_settings f`, masked likewise. A name of which no loaded library knows may stand for anything
+/// that an application keeps there. Masked commands look alike, so that one that does not run says so.
+pub(super) fn masked_in_file() -> String {
+    format!(
+        "CASE WHEN f.setting IS NULL THEN NULL
+            WHEN {} THEN '{MASK}'
+            WHEN f.name = 'ssl_passphrase_command' OR f.name IN ({COMMANDS})
+            THEN {} || CASE WHEN f.setting <> (SELECT g.setting FROM pg_settings g WHERE g.name = f.name)
+                            THEN ' [not what runs]' ELSE '' END
+            ELSE f.setting END AS setting",
+        secret_by_name("f.name"),
+        masked_command("f.name", "f.setting")
+    )
+}
+
+/// An entry `name=value` of `pg_db_role_setting`, masked likewise.
+pub(super) fn masked_entry(entry: &str) -> String {
+    let name = format!("split_part({entry}, '=', 1)");
+    format!(
+        "CASE WHEN {} THEN {name} || '={WITHHELD}' ELSE {entry} END AS entry",
+        secret_by_name(&name)
+    )
+}
+
+/// Whether the setting of this name holds a secret, or what nobody knows, in SQL.
+fn secret_by_name(name: &str) -> String {
+    format!(
+        "{name} LIKE '%.%' AND ({name} ~* '{SECRET_NAMES}' OR {name} !~* '^({KNOWN_NAMESPACES})[.]'
+            AND NOT EXISTS (SELECT FROM pg_settings g WHERE lower(g.name) = lower({name})))"
+    )
+}
+
+/// A command with its program and what is harmless, in SQL. Of a command that tells a passphrase, the program alone.
+fn masked_command(name: &str, command: &str) -> String {
+    let harmless = HARMLESS.replace('\'', "''");
+    format!(
+        r"regexp_replace(regexp_replace({command}, '^(\s*)(?![\w./-]+(\s|$))\S+', '\1{WITHHELD}'),
+              CASE WHEN {name} = 'ssl_passphrase_command' THEN '(\s)\S+'
+                   ELSE '(\s)(?!({harmless})(\s|$))\S+' END, '\1{WITHHELD}', 'g')"
     )
 }
 
@@ -91,6 +156,10 @@ mod tests {
             ("postgresql://u:hunter2@h/db", "hunter2"),
             ("postgresql://u@h/db?password=hunter2&x=1", "hunter2"),
             (r#"AWS_SECRET_ACCESS_KEY="hunter2" aws s3 cp"#, "hunter2"),
+            ("password=x,hunter2 user=b", "hunter2"),
+            ("password=x'hunter2;y&z=1 user=b", "hunter2"),
+            (r"password=x\ hunter2 user=b", "hunter2"),
+            ("postgresql://u:p@hunter2@h/db", "hunter2"),
         ] {
             let masked = mask(text);
             assert!(!masked.contains(secret), "{text} → {masked}");
@@ -128,6 +197,13 @@ mod tests {
             assert_eq!(mask(text), text);
         }
         assert!(!is_secret_setting("password_encryption"));
-        assert!(is_secret_setting("vault.token"));
+        for name in ["vault.token", "app.service_role_key", "pgrst.jwt", "x.API_KEY"] {
+            assert!(is_secret_setting(name), "{name}");
+        }
+        assert!(!is_secret_setting("timescaledb.keyword"));
+        assert_eq!(
+            mask("postgresql://h/d?password=x&sslmode=require"),
+            format!("postgresql://h/d?password={MASK}&sslmode=require")
+        );
     }
 }

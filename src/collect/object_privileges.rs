@@ -70,6 +70,10 @@ const OBJECTS_SQL: &str = "WITH open AS (
     FROM pg_proc p JOIN open o ON o.oid = p.pronamespace
    WHERE (p.proacl IS NOT NULL OR NOT o.system)
      AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
+     -- a range type's constructors are made by PostgreSQL, and do nothing else
+     AND NOT (p.oid >= 16384 AND EXISTS (
+       SELECT FROM pg_depend i WHERE i.classid = 'pg_proc'::regclass AND i.objid = p.oid
+                                 AND i.refclassid = 'pg_type'::regclass AND i.deptype = 'i'))
    UNION ALL
   SELECT 'schema', nspname, nspowner, nspacl, 'pg_namespace'::regclass, oid, 0,
          nspname IN ('pg_catalog', 'information_schema'), true
@@ -190,7 +194,12 @@ impl Grants<'_> {
         let entries = acl::list(object.get("acl"))?;
         let built_in = entries.is_none();
         let entries = entries.unwrap_or_else(|| given_by_postgresql(kind));
-        let mut initial = by_grantee(acl::list(object.get("initial"))?.unwrap_or_default());
+        // A grant writes down beside itself what everybody had before.
+        let before = || {
+            let system = flag(object, "system");
+            system.then(|| given_by_postgresql(kind)).unwrap_or_default()
+        };
+        let mut initial = by_grantee(acl::list(object.get("initial"))?.unwrap_or_else(before));
         // What initdb or an extension gave is no decision of those who run the server.
         for (grantee, (held, grantable)) in by_grantee(entries) {
             let (given, _) = initial.remove(&grantee).unwrap_or_default();

@@ -18,7 +18,9 @@ const COLUMNS: &[&str] = &["role", "can_login", "superuser", "kind", "valid_unti
 
 /// How a verifier is classified, in SQL; shared with the function that `pgdossier grants` creates.
 pub const KIND: &str = "CASE WHEN rolpassword IS NULL THEN 'none'
-            WHEN rolpassword ~ '^SCRAM-SHA-256\\$[0-9]+:' THEN 'scram-sha-256'
+            WHEN rolpassword ~ '^SCRAM-SHA-256\\$[0-9]+:' THEN
+              CASE WHEN split_part(substr(rolpassword, 15), ':', 1)::numeric >= 4096 THEN 'scram-sha-256'
+                   ELSE 'scram-sha-256 with few iterations' END
             WHEN rolpassword ~ '^md5[0-9a-f]{32}$' THEN 'md5'
             ELSE 'unknown' END";
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use self::value::{items, normalised, number, says_the_same};
-use super::mask::{MASK, is_secret_setting, masked_column};
+use super::mask::{MASK, is_secret_setting, masked_entry, masked_in_file, masked_setting};
 use super::{Asked, Collector, Deriving, Question, names, no_arguments};
 use crate::control::{Catalog, Scope};
 use crate::evidence::{Momentary, Need, Row, Table};
@@ -101,9 +101,9 @@ impl Collector for Settings {
                     "SELECT name, {}, unit, vartype, context, source,
        {}, {}, pending_restart
   FROM pg_settings ORDER BY name",
-                    masked_column("setting"),
-                    masked_column("boot_val"),
-                    masked_column("reset_val")
+                    masked_setting("setting"),
+                    masked_setting("boot_val"),
+                    masked_setting("reset_val")
                 ),
                 columns: names(RUNNING),
                 needs: vec![(Need::Member("pg_read_all_settings".to_owned()), Vec::new())],
@@ -127,15 +127,17 @@ impl Collector for Settings {
             Question {
                 table: "overrides".to_owned(),
                 scope: Scope::Cluster,
-                sql: "SELECT r.rolname::text AS role, d.datname::text AS database, c.entry,
+                sql: format!(
+                    "SELECT r.rolname::text AS role, d.datname::text AS database, {},
        (r.rolname = current_user OR s.setrole = 0)
          AND (d.datname = current_database() OR s.setdatabase = 0) AS ours
   FROM pg_db_role_setting s
   LEFT JOIN pg_roles r ON r.oid = s.setrole
   LEFT JOIN pg_database d ON d.oid = s.setdatabase
  CROSS JOIN LATERAL unnest(s.setconfig) AS c(entry)
- ORDER BY c.entry, r.rolname NULLS FIRST, d.datname NULLS FIRST"
-                    .to_owned(),
+ ORDER BY c.entry, r.rolname NULLS FIRST, d.datname NULLS FIRST",
+                    masked_entry("c.entry")
+                ),
                 columns: names(&["role", "database", "entry", "ours"]),
                 needs: Vec::new(),
             },
@@ -183,8 +185,8 @@ impl Collector for Settings {
 pub(super) fn files_query() -> String {
     format!(
         "SELECT seqno, name, {}, sourcefile, sourceline, applied, error
-  FROM pg_file_settings ORDER BY seqno",
-        masked_column("setting")
+  FROM pg_file_settings f ORDER BY seqno",
+        masked_in_file()
     )
 }
 

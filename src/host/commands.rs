@@ -10,7 +10,7 @@ const PROFILE_PASSWORD: &str = "^[^#]*PGPASSWORD[=]";
 // Written so that they do not match themselves among the arguments of the command that searches.
 const PASSWORD_VARIABLE: &str = "^PGPASSWORD[=].";
 const PASSWORD_URI: &str = "postgres(ql)?://([^[:space:]:/@]*:[^[:space:]@]+@|[^[:space:]]*[?&]password[=])";
-const PASSWORD_ARGUMENT: &str = "PGPASSWORD[=][^[:space:]$]|postgres(ql)?://([^[:space:]:/@]*:[^[:space:]@]+@|[^[:space:]]*[?&]password[=])|(host|hostaddr|dbname|user|port|service)[[:space:]]*[=].*password[[:space:]]*[=]|password[[:space:]]*[=].*(host|hostaddr|dbname|user|port|service)[[:space:]]*[=]";
+const PASSWORD_ARGUMENT: &str = "PGPASSWORD[=][^[:space:]$]|postgres(ql)?://([^[:space:]:/@]*:[^[:space:]@]+@|[^[:space:]]*[?&]password[=])|(host|hostaddr|dbname|user|port|service)[[:space:]]*[=].*password[[:space:]]*[=]|password[[:space:]]*[=].*(host|hostaddr|dbname|user|port|service)[[:space:]]*[=]|(ALTER|CREATE|alter|create)[[:space:]]+(ROLE|USER|role|user)[[:space:]].*(PASSWORD|password)[[:space:]]+[^[:alnum:][:space:]]";
 
 /// Everything that is ever run on a host, by name.
 pub const COMMANDS: &[Command] = &[

@@ -56,6 +56,13 @@ fn each_file_out_of_order_raises_its_control_alone() {
         || mode(&extra, 0o660),
         || mode(&extra, 0o640),
     );
+    let script = lib.join("clean");
+    host.defect(
+        "configuration-not-writable",
+        "lib/clean has mode 0757",
+        || mode(&script, 0o757),
+        || mode(&script, 0o755),
+    );
     let hba = etc.join("pg_hba.conf");
     host.defect(
         "configuration-not-readable",

@@ -73,6 +73,8 @@ impl Host {
             std::fs::write(here("etc").join(name), content).unwrap();
             mode(&here("etc").join(name), 0o640);
         }
+        std::fs::write(here("lib/clean"), "#!/bin/sh\n").unwrap();
+        mode(&here("lib/clean"), 0o755);
         std::fs::write(here("etc").join("extra.conf"), "work_mem = '5MB'\n").unwrap();
         for name in [
             "etc/pg_hba.conf",
@@ -89,6 +91,10 @@ impl Host {
             ("ident_file", text("etc/pg_ident.conf")),
             ("logging_collector", "on".to_owned()),
             ("log_directory", text("log")),
+            (
+                "archive_cleanup_command",
+                format!("/bin/true && {} %r", text("lib/clean")),
+            ),
             ("dynamic_library_path", format!("$libdir:{}", text("lib"))),
             ("listen_addresses", "127.0.0.1, ::1".to_owned()),
         ];

@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use pgdossier::cluster::{Cluster, ClusterOptions};
 use pgdossier::finding::Status;
 
 use super::{Host, account_of, look, mode, programs, run};
@@ -56,6 +57,14 @@ fn passwords_in_arguments_and_environments_are_found_and_never_told() {
         (
             "no-passwords-in-arguments",
             running(Command::new("sh").args(["-c", "sleep 60; :", "postgresql://u:Hunter-2-x@db/app"])),
+        ),
+        (
+            "no-passwords-in-arguments",
+            running(Command::new("sh").args([
+                "-c",
+                "sleep 60; :",
+                "ALTER ROLE u WITH PASSWORD 'Hunter-2-x'",
+            ])),
         ),
         (
             "no-passwords-in-environment",
@@ -179,6 +188,35 @@ fn what_the_server_was_made_to_start_and_listens_is_raised() {
         .to_owned();
     run(Command::new("kill").arg(process));
     asking.join().unwrap();
+}
+
+/// The server takes its mask from its data directory.
+#[test]
+fn a_server_that_writes_files_for_its_group_is_raised() {
+    let masks = [
+        (Vec::new(), None),
+        (
+            vec!["--allow-group-access".to_owned()],
+            Some("has the file mode mask 0027"),
+        ),
+    ];
+    for (initdb_arguments, told) in masks {
+        let cluster = Cluster::start(ClusterOptions {
+            bin_dir: Some(programs()),
+            initdb_arguments,
+            ..ClusterOptions::default()
+        })
+        .unwrap();
+        let looked = look(&cluster.conninfo("postgres"), HostAccess::Automatic);
+        let finding = looked.finding("server-umask");
+        let texts: Vec<&str> = finding
+            .exceptions
+            .iter()
+            .map(|exception| exception.text.as_str())
+            .collect();
+        assert_eq!(texts.len(), told.iter().len(), "{finding:?}");
+        assert!(texts.iter().zip(told).all(|(text, told)| text.contains(told)));
+    }
 }
 
 #[test]

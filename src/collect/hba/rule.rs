@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::address::Address;
-use crate::evidence::Row;
+use crate::evidence::{Row, Table};
 
 const LOCAL: u8 = 1;
 const PLAIN: u8 = 2;
@@ -22,15 +22,21 @@ pub(super) struct Rule {
     pub(super) address: Address,
 }
 
-/// Who is member of which groups, directly or not.
+/// What the names in rules stand for.
 #[derive(Debug, Default)]
-pub(super) struct Group {
+pub(super) struct Names {
+    /// Who is member of which groups, directly or not.
     above: BTreeMap<String, BTreeSet<String>>,
+    /// Patterns, with the superusers that match and whether every name does. None before PostgreSQL 16.
+    patterns: BTreeMap<String, (BTreeSet<String>, bool)>,
 }
 
-impl Group {
-    /// Closes over memberships `(member, group)`.
-    pub(super) fn closure(memberships: impl Iterator<Item = (String, String)>) -> Self {
+impl Names {
+    /// Closes over memberships `(member, group)`; takes what the server said of patterns.
+    pub(super) fn known(
+        memberships: impl Iterator<Item = (String, String)>,
+        patterns: Option<&Table>,
+    ) -> Self {
         let mut direct: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (member, group) in memberships {
             direct.entry(member).or_default().insert(group);
@@ -50,27 +56,61 @@ impl Group {
                 (member.clone(), seen)
             })
             .collect();
-        Self { above }
+        let patterns = patterns.into_iter().flat_map(|table| &table.rows);
+        let patterns = patterns.filter_map(|row| {
+            let catch_all = row.get("catch_all")? == &Value::Bool(true);
+            let superusers = texts(row, "superusers").into_iter().collect();
+            Some((row.get("pattern")?.as_str()?.to_owned(), (superusers, catch_all)))
+        });
+        Self {
+            above,
+            patterns: patterns.collect(),
+        }
     }
 
     /// Whether `role` is `group` or a member of it.
     fn contains(&self, group: &str, role: &str) -> bool {
         group == role || self.above.get(role).is_some_and(|above| above.contains(group))
     }
+
+    /// Whether a rule is for this superuser.
+    pub(super) fn user_matches(&self, rule: &Rule, superuser: &str) -> bool {
+        rule.users.iter().any(|token| self.matches(token, superuser))
+    }
+
+    fn matches(&self, token: &str, superuser: &str) -> bool {
+        if let Some((superusers, _)) = self.patterns.get(token) {
+            return superusers.contains(superuser);
+        }
+        token == "all"
+            || token == superuser
+            || token
+                .strip_prefix('+')
+                .is_some_and(|group| self.contains(group, superuser))
+    }
+
+    /// The patterns of a rule that stand for every name.
+    pub(super) fn catch_all_patterns<'a>(&self, rule: &'a Rule) -> BTreeSet<&'a str> {
+        let tokens = rule.databases.iter().chain(&rule.users).map(String::as_str);
+        tokens
+            .filter(|token| self.patterns.get(*token).is_some_and(|(_, catch_all)| *catch_all))
+            .collect()
+    }
+}
+
+fn texts(row: &Row, column: &str) -> Vec<String> {
+    let items = row.get(column).and_then(Value::as_array);
+    items
+        .into_iter()
+        .flatten()
+        .filter_map(|item| item.as_str().map(str::to_owned))
+        .collect()
 }
 
 impl Rule {
     /// From a row of `pg_hba_file_rules`; nothing when the server could not parse the rule.
     pub(super) fn parse(row: &Row) -> Option<Self> {
         let text = |column: &str| row.get(column).and_then(Value::as_str);
-        let list = |column: &str| -> Vec<String> {
-            let items = row.get(column).and_then(Value::as_array);
-            items
-                .into_iter()
-                .flatten()
-                .filter_map(|item| item.as_str().map(str::to_owned))
-                .collect()
-        };
         let transports = match text("type")? {
             "local" => LOCAL,
             "host" => PLAIN | TLS | GSS,
@@ -87,8 +127,8 @@ impl Rule {
         };
         Some(Self {
             transports,
-            databases: list("database"),
-            users: list("user_name"),
+            databases: texts(row, "database"),
+            users: texts(row, "user_name"),
             method: text("auth_method")?.to_owned(),
             address,
         })
@@ -122,25 +162,18 @@ impl Rule {
             || self.users.iter().any(|token| named("role", token))
     }
 
-    /// Whether the rule may match this role; a pattern may.
-    pub(super) fn may_match_user(&self, role: &str, groups: &Group) -> bool {
-        self.users
-            .iter()
-            .any(|token| token.starts_with('/') || user_matches(token, role, groups))
-    }
-
     /// Whether this earlier rule surely matches every connection that `later` could.
-    pub(super) fn covers(&self, later: &Self, groups: &Group) -> bool {
+    pub(super) fn covers(&self, later: &Self, names: &Names) -> bool {
         self.covers_place(later)
             && later
                 .users
                 .iter()
-                .all(|token| self.users.iter().any(|own| covers_user(own, token, groups)))
+                .all(|token| self.users.iter().any(|own| covers_user(own, token, names)))
     }
 
-    /// Whether this earlier rule surely matches `role` wherever `later` could.
-    pub(super) fn takes_user_from(&self, later: &Self, role: &str, groups: &Group) -> bool {
-        self.covers_place(later) && self.users.iter().any(|token| user_matches(token, role, groups))
+    /// Whether this earlier rule surely matches this superuser wherever `later` could.
+    pub(super) fn takes_user_from(&self, later: &Self, superuser: &str, names: &Names) -> bool {
+        self.covers_place(later) && names.user_matches(self, superuser)
     }
 
     fn covers_place(&self, later: &Self) -> bool {
@@ -160,21 +193,13 @@ fn covers_database(own: &str, other: &str) -> bool {
         || own == "samegroup" && (other == "sameuser" || other == "samerole")
 }
 
-fn user_matches(token: &str, role: &str, groups: &Group) -> bool {
-    token == "all"
-        || token == role
-        || token
-            .strip_prefix('+')
-            .is_some_and(|group| groups.contains(group, role))
-}
-
-fn covers_user(own: &str, other: &str, groups: &Group) -> bool {
+fn covers_user(own: &str, other: &str, names: &Names) -> bool {
     if own == "all" || own == other {
         return true;
     }
     match own.strip_prefix('+') {
         Some(group) if !other.starts_with('/') => {
-            groups.contains(group, other.strip_prefix('+').unwrap_or(other))
+            names.contains(group, other.strip_prefix('+').unwrap_or(other))
         }
         _ => false,
     }

@@ -51,6 +51,14 @@ fn derive(rules: &[(&str, &str, &str, Option<&str>, &str)]) -> Vec<Row> {
             "keyword-names".to_owned(),
             table(json!([{"name": "all", "kind": "role"}])),
         ),
+        (
+            "patterns".to_owned(),
+            table(
+                json!([{"pattern": "/^po", "superusers": ["postgres"], "catch_all": false},
+                         {"pattern": "/^b", "superusers": [], "catch_all": false},
+                         {"pattern": "/.", "superusers": ["postgres", "root"], "catch_all": true}]),
+            ),
+        ),
     ]);
     let catalog = Catalog::embedded().unwrap();
     let period = crate::assessment::Period {
@@ -221,8 +229,19 @@ fn superusers_are_those_whom_earlier_rules_leave() {
     assert_eq!(
         rows[3]["superusers"],
         json!(["postgres"]),
-        "a pattern may match; root was taken by the rule before"
+        "the server says whom a pattern matches"
     );
+    let rows = derive(&[
+        ("host", "all", "/^b", net, "md5"),
+        ("host", "all", "/^po", net, "reject"),
+        ("host", "all", "/.", net, "md5"),
+    ]);
+    assert_eq!(
+        column(&rows, "superusers"),
+        [json!([]), json!([]), json!(["root"])],
+        "a rejection by a pattern takes whom it matches"
+    );
+    assert_eq!(column(&rows, "catch_all"), [json!([]), json!([]), json!(["/."])]);
 }
 
 #[test]

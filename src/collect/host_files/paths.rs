@@ -97,6 +97,11 @@ fn told(view: &HostView, paths: &mut Paths) {
         paths.told.insert(item(own, "configuration file"));
         paths.told.insert(item(format!("{data}/pg_wal"), "WAL directory"));
     }
+    // What the server runs by itself, from the settings that are commands.
+    let programs = view
+        .facts("program")
+        .map(|(path, _)| item(path.to_owned(), "command"));
+    paths.told.extend(programs);
     for (_, location) in view.facts("tablespace") {
         if let Some(location) = location.filter(|location| location.starts_with('/')) {
             paths.told.insert(item(location.to_owned(), "tablespace"));

@@ -69,7 +69,7 @@ const FUNCTIONS_SQL: &str = "SELECT w.why, to_json(n.nspname::text) AS schema, p
                ELSE 'read' END
     WHERE p.proacl IS NOT NULL AND l.lanname IN ('c', 'internal')
       AND p.proname IN ('lo_export', 'pg_file_write', 'pg_file_rename', 'pg_file_unlink', 'dblink_connect_u',
-                        'lo_import', 'pg_read_file', 'pg_read_file_old', 'pg_read_binary_file')
+                        'lo_import', 'pg_read_file', 'pg_read_file_old', 'pg_read_binary_file', 'pg_ls_dir', 'pg_stat_file')
  ) w
  WHERE p.prosecdef OR p.prolang NOT IN (12, 13, 14) OR n.nspname = 'pg_catalog' AND p.proacl IS NOT NULL
  ORDER BY n.nspname, p.proname, p.oid, w.why";

@@ -174,7 +174,9 @@ CREATE SERVER served FOREIGN DATA WRAPPER postgres_fdw OPTIONS (service 'elsewhe
 -- server: 16
 -- hba: hostssl app /.+ 10.23.0.0/16 scram-sha-256
 
+-- The validator is a library that nobody approved, too.
 -- control: hba-oauth-mapped
+-- also: libraries-approved
 -- expect: oauth leaves the mapping to the validator
 -- server: 18
 -- setting: oauth_validator_libraries = validator

@@ -7,9 +7,10 @@
 -- also: tls-minimum-protocol
 -- setting: ssl_min_protocol_version = TLSv1
 
--- No word of the list is a weak one, and a suite without authentication is in it.
+-- No word of the list is a weak one but its level, and a suite without authentication is in it.
 -- control: tls-weak-ciphers-refused
 -- expect: TLSv1.2 TLS_ECDH_anon_WITH_AES_256_CBC_SHA
+-- also: tls-ciphers
 -- setting: ssl_ciphers = ECDHE+AESGCM:AECDH-AES256-SHA:@SECLEVEL=0
 
 -- What is configured is judged by the other one.

@@ -84,7 +84,7 @@
 -- never: archive-keeps
 -- server: silent
 -- setting: archive_mode = on
--- setting: archive_command = cp %p /var/backups/%f
+-- setting: archive_command = cp %p /var/backups/%f > /dev/null 2>&1
 
 -- never: log-levels
 -- server: silent

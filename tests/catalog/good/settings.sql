@@ -301,6 +301,7 @@ CREATE EXTENSION hstore SCHEMA extensions;
 -- server: strict
 
 -- never: libraries-approved
+-- about: preload
 -- server: strict
 
 -- never: configured-values-run
@@ -395,4 +396,85 @@ SELECT pg_create_physical_replication_slot('new', true);
 -- server: strict
 
 -- never: version-latest-minor
+-- server: strict
+
+-- A pattern is for those whom it matches: no superuser is `app_…`.
+-- never: hba-no-superuser-remote
+-- about: /^app_.*$
+-- server: strict
+-- hba: hostssl app /^app_.*$ 10.23.0.0/16 scram-sha-256
+
+-- A restrictive policy holds back what a permissive one lets in.
+-- never: policy-not-always-true
+-- about: of_tenants
+-- database: app
+CREATE TABLE of_tenants (tenant name);
+ALTER TABLE of_tenants ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everybody ON of_tenants USING (true) WITH CHECK (true);
+CREATE POLICY own ON of_tenants AS RESTRICTIVE USING (tenant = current_user);
+
+-- A view on roles shows no verifier, and one that reads with the caller's rights shows nothing.
+-- never: catalogs-with-secrets-closed
+-- about: of_roles
+CREATE VIEW of_roles AS SELECT rolname FROM pg_authid;
+CREATE ROLE reads_roles NOLOGIN;
+GRANT SELECT ON of_roles TO reads_roles;
+
+-- Without a map in use, nothing of pg_ident.conf matters.
+-- never: ident-no-catch-all
+-- server: old
+
+-- never: no-stored-passwords
+-- about: tidy
+CREATE FOREIGN DATA WRAPPER of_tests;
+CREATE SERVER tidy FOREIGN DATA WRAPPER of_tests OPTIONS (api_key_id '7', password_required 'true');
+
+-- What PostgreSQL makes by itself for an aggregate and a range type.
+-- never: native-functions-packaged
+-- server: strict
+CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int);
+CREATE TYPE spans AS RANGE (SUBTYPE = float8);
+CREATE TYPE level AS ENUM ('low', 'high');
+CREATE DOMAIN short AS text CHECK (length(VALUE) < 9);
+
+-- What PostgreSQL makes by itself for an aggregate and a range type.
+-- never: native-functions-packaged
+-- server: old
+CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int);
+CREATE TYPE spans AS RANGE (SUBTYPE = float8);
+CREATE TYPE level AS ENUM ('low', 'high');
+CREATE DOMAIN short AS text CHECK (length(VALUE) < 9);
+
+-- A partition that nobody else may use by its own name, and one with policies of its own.
+-- never: rls-covers-partitions
+-- server: strict
+CREATE TABLE parted (id int, tenant name) PARTITION BY LIST (id);
+CREATE TABLE parted_one PARTITION OF parted FOR VALUES IN (1);
+CREATE TABLE parted_two PARTITION OF parted FOR VALUES IN (2);
+ALTER TABLE parted ENABLE ROW LEVEL SECURITY;
+ALTER TABLE parted_two ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON parted USING (tenant = current_user);
+CREATE POLICY own ON parted_two USING (tenant = current_user);
+CREATE ROLE reads_parted NOLOGIN;
+GRANT SELECT ON parted, parted_two TO reads_parted;
+
+-- Foreign keys of partitioned tables have triggers that PostgreSQL makes.
+-- never: triggers-not-disabled
+-- server: strict
+CREATE TABLE referred (id int PRIMARY KEY);
+CREATE TABLE referring (id int REFERENCES referred) PARTITION BY LIST (id);
+CREATE TABLE referring_one PARTITION OF referring FOR VALUES IN (1);
+
+-- A grant to one role writes down beside it what PUBLIC had before.
+-- never: system-objects-not-public
+-- server: strict
+CREATE ROLE has_what_all_have NOLOGIN;
+GRANT USAGE ON LANGUAGE plpgsql TO has_what_all_have;
+GRANT EXECUTE ON FUNCTION pg_catalog.now() TO has_what_all_have;
+GRANT USAGE ON TYPE pg_catalog.int4 TO has_what_all_have;
+GRANT SELECT ON pg_catalog.pg_class TO has_what_all_have;
+GRANT SELECT ON information_schema.tables TO has_what_all_have;
+
+-- never: functions-not-public
+-- about: spans
 -- server: strict
