@@ -342,4 +342,23 @@ fn status_is_good_when_everything_mandatory_is() {
     let (code, said) = run("2027-05-01");
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("expired"), "{said}");
+    // It asks for what an assessment with this profile would ask for.
+    let signed = "parameters: { storage-encrypted: { signature_required: true } }\n";
+    statements
+        .workspace
+        .write("profile.yaml", &format!("{profile}{signed}"));
+    let (code, said) = run("2026-11-23");
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("signature absent"), "{said}");
+    statements.workspace.write("profile.yaml", &profile);
+    statements.put(
+        "s.yaml",
+        &STORAGE.replace("answer: satisfied", "answer: not-satisfied"),
+    );
+    let (code, said) = run("2026-11-23");
+    assert_eq!(code, Some(3), "{said}");
+    assert!(
+        said.contains("it says that the control is not satisfied"),
+        "{said}"
+    );
 }
