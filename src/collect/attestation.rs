@@ -177,10 +177,14 @@ fn time_faults(raw: &Row, today: Day) -> Vec<String> {
             faults.push(format!("it was {done} on {day}, which had not come yet"));
         }
     }
-    if let Some(due) = day(raw, "due_at").filter(|due| *due < today) {
+    let state = validity(raw).map(|validity| (validity, validity.state(today)));
+    // One that has ended is overdue anyhow.
+    if let Some(due) = day(raw, "due_at").filter(|due| *due < today)
+        && !matches!(state, Some((_, State::Expired)))
+    {
         faults.push(format!("by its frequency it had to be repeated by {due}"));
     }
-    match validity(raw).map(|validity| (validity, validity.state(today))) {
+    match state {
         Some((validity, State::Expired)) => {
             faults.push(format!("it counted until {}", validity.until));
         }
