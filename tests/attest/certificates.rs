@@ -239,7 +239,10 @@ fn reports_say_what_is_wrong_with_a_statement_and_do_not_call_it_valid() {
         ("soc2.pdf", "report"),
         ("log.csv", "log"),
     ]);
-    let folder = statements.assess(crate::NOWHERE, &[]).folder();
+    let assessed = statements.assess(crate::NOWHERE, &[]);
+    let folder = assessed.folder();
+    let score = &assessed.json["score"];
+    assert_eq!((&score["satisfied"], &score["attested"]), (&1.into(), &1.into()));
     let read = |name: &str| std::fs::read_to_string(folder.join("report").join(name)).unwrap();
     let (markdown, html) = (read("report.md"), read("index.html"));
     for said in [
