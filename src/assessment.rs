@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Evidence, ServerIdentity};
-use crate::finding::{Finding, Tally};
+use crate::finding::{Finding, Score, Tally};
 use crate::profile::Profile;
 use crate::waiver::WaiverRecord;
 
@@ -121,6 +121,25 @@ pub struct TargetRecord {
     pub findings: Vec<Finding>,
     /// The profile for this target, where its tags make it differ from the assessment's.
     pub profile: Option<Profile>,
+}
+
+impl TargetRecord {
+    /// Whether a finding rests on what people or third parties state.
+    pub fn is_attested(&self, finding: &Finding) -> bool {
+        let evidence = finding.evidence.as_ref().and_then(|name| self.evidence.get(name));
+        evidence.is_some_and(|evidence| {
+            ["attestation", "certificate"].contains(&evidence.provenance.collector.as_str())
+        })
+    }
+
+    /// The score of all these together.
+    pub fn score_of<'a>(targets: impl IntoIterator<Item = &'a Self>) -> Score {
+        let findings = targets.into_iter().flat_map(|target| {
+            let findings = target.findings.iter();
+            findings.map(|finding| (finding, target.is_attested(finding)))
+        });
+        Score::of(findings)
+    }
 }
 
 /// A document that an attestation refers to, as it goes into the bundle.

@@ -39,6 +39,29 @@ pub struct Person {
     pub contact: Option<String>,
 }
 
+impl Person {
+    /// Whether both are named alike, as people read names: order, case, punctuation and what cannot be seen aside. The
+    /// proof that two people are two is their keys.
+    pub fn is_named_like(&self, other: &Self) -> bool {
+        words(&self.name) == words(&other.name)
+    }
+}
+
+fn words(name: &str) -> Vec<String> {
+    let seen: String = name
+        .chars()
+        .filter(|c| c.is_alphanumeric() || c.is_whitespace() || c.is_ascii_punctuation())
+        .flat_map(char::to_lowercase)
+        .collect();
+    let mut words: Vec<String> = seen
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect();
+    words.sort();
+    words
+}
+
 /// A document that a statement rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -237,6 +260,17 @@ impl<'a> Statement<'a> {
         }
     }
 
+    /// Whether it may take the place of another one: of the same kind, and of an earlier day or the same.
+    pub fn may_replace(self, earlier: Self) -> bool {
+        match (self, earlier) {
+            (Self::Attestation(later), Self::Attestation(earlier)) => {
+                later.performed_at >= earlier.performed_at
+            }
+            (Self::Certificate(later), Self::Certificate(earlier)) => later.period.to >= earlier.period.to,
+            _ => false,
+        }
+    }
+
     /// The id of an earlier one that it replaces.
     pub fn supersedes(self) -> Option<&'a str> {
         match self {
@@ -294,7 +328,8 @@ impl Attested {
         };
         let mut answering = BTreeMap::<_, Vec<_>>::new();
         for (id, statement) in attested.statements() {
-            for control in statement.controls() {
+            let controls: BTreeSet<&String> = statement.controls().iter().collect();
+            for control in controls {
                 answering.entry(control.clone()).or_default().push(id.to_owned());
             }
         }
@@ -342,15 +377,16 @@ impl Attested {
     }
 
     /// The statements about a control and a target whose place another one about the same takes: directly, or by taking
-    /// the place of one that does. Each with the first day on which that is so, and which does.
+    /// the place of one that does. An older one, or one of another kind, takes no place. Each with the first day on which that is so, and which does.
     pub fn superseded(&self, control: &str, subject: Subject<'_>) -> BTreeMap<&str, (Day, &str)> {
         let about: BTreeMap<&str, Statement<'_>> = self.answering(control, subject).collect();
+        let replaced = |later: Statement<'_>| {
+            let (earlier, statement) = about.get_key_value(later.supersedes()?)?;
+            later.may_replace(*statement).then_some(*earlier)
+        };
         let mut waiting: BTreeMap<&str, usize> = about.keys().map(|id| (*id, 0)).collect();
-        for statement in about.values() {
-            if let Some(count) = statement
-                .supersedes()
-                .and_then(|earlier| waiting.get_mut(earlier))
-            {
+        for earlier in about.values().copied().filter_map(replaced) {
+            if let Some(count) = waiting.get_mut(earlier) {
                 *count += 1;
             }
         }
@@ -363,8 +399,8 @@ impl Attested {
         let mut first: BTreeMap<&str, (Day, &str)> = BTreeMap::new();
         while let Some(later) = open.pop() {
             let Some((statement, (earlier, count))) = about.get(later).and_then(|statement| {
-                let (earlier, _) = about.get_key_value(statement.supersedes()?)?;
-                Some((statement, (*earlier, waiting.get_mut(earlier)?)))
+                let earlier = replaced(*statement)?;
+                Some((statement, (earlier, waiting.get_mut(earlier)?)))
             }) else {
                 continue;
             };
@@ -417,5 +453,31 @@ impl Attested {
             let controls = statement.controls().iter();
             controls.map(move |control| (control.as_str(), id))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_as_people_read_them() {
+        let person = |name: &str| Person {
+            name: name.to_owned(),
+            role: None,
+            organisation: None,
+            contact: None,
+        };
+        for (name, alike) in [
+            ("Priya Nair", true),
+            ("  priya   NAIR ", true),
+            ("Nair, Priya", true),
+            ("Priya\u{200b} Nair", true),
+            ("Priya Nair.", true),
+            ("Priya Nairn", false),
+            ("Priya", false),
+        ] {
+            assert_eq!(person("Priya Nair").is_named_like(&person(name)), alike, "{name}");
+        }
     }
 }

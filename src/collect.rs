@@ -35,6 +35,7 @@ mod settings;
 mod settings_files;
 mod sql;
 mod statement_check;
+mod statement_faults;
 mod statements;
 mod surroundings;
 mod tls_certificate;

@@ -124,6 +124,8 @@ impl Finding {
 pub struct Score {
     /// Findings that are satisfied.
     pub satisfied: usize,
+    /// How many of these rest on what people or third parties state.
+    pub attested: usize,
     /// Findings with exceptions, each of which is waived, and nothing unseen.
     pub waived: usize,
     /// Findings that apply, seen or not.
@@ -131,12 +133,14 @@ pub struct Score {
 }
 
 impl Score {
-    /// Counts these findings.
-    pub fn of<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Self {
+    /// Counts these findings, each with whether it rests on what people state.
+    pub fn of<'a>(findings: impl IntoIterator<Item = (&'a Finding, bool)>) -> Self {
         let mut score = Self::default();
-        for finding in findings {
+        for (finding, attested) in findings {
+            let satisfied = finding.status == Status::Satisfied;
+            score.attested += usize::from(satisfied && attested);
             score.applicable += usize::from(finding.status != Status::NotApplicable);
-            score.satisfied += usize::from(finding.status == Status::Satisfied);
+            score.satisfied += usize::from(satisfied);
             score.waived += usize::from(finding.accepted());
         }
         score

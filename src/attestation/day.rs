@@ -63,11 +63,22 @@ impl FromStr for Day {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        text.parse::<NaiveDate>()
-            .or_else(|_| DateTime::parse_from_rfc3339(text).map(|time| time.to_utc().date_naive()))
-            .map(Self)
+        let day = match is_plain(text) {
+            true => text.parse::<NaiveDate>(),
+            false => DateTime::parse_from_rfc3339(text).map(|time| time.to_utc().date_naive()),
+        };
+        day.map(Self)
             .map_err(|_| format!("`{text}` is not a day; write 2026-11-23 or 2026-11-23T09:00:00Z"))
     }
+}
+
+/// Whether it is written with four, two and two digits: nothing else is read as a day of the calendar.
+fn is_plain(text: &str) -> bool {
+    let digit_or_hyphen = |(index, byte): (usize, u8)| match index {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    text.len() == 10 && text.bytes().enumerate().all(digit_or_hyphen)
 }
 
 impl<'de> Deserialize<'de> for Day {
@@ -109,7 +120,17 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Day>().unwrap().to_string(), day, "{text}");
         }
-        for wrong in ["2026-02-29", "23.11.2026", "2026-11-23T25:00:00Z", "", "today"] {
+        for wrong in [
+            "2026-02-29",
+            "23.11.2026",
+            "2026-11-23T25:00:00Z",
+            "",
+            "today",
+            "2026-1-05",
+            " 2026-11-5",
+            "+2026-11-5",
+            "+262142-12-31",
+        ] {
             assert!(wrong.parse::<Day>().is_err(), "{wrong}");
         }
     }

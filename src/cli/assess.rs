@@ -15,7 +15,7 @@ use super::output::Output;
 use super::waivers::{Loaded, RuleArguments};
 use super::workspace::{WorkspaceArguments, load_profile};
 use super::{Exit, Stop};
-use crate::assessment::{Assessment, Period};
+use crate::assessment::{Assessment, Period, TargetRecord};
 use crate::collect::Limits;
 use crate::control::Catalog;
 use crate::finding::Score;
@@ -238,7 +238,7 @@ pub(super) fn inventory_of(connections: &[String], environment: &Environment) ->
 /// 3 outranks 4. By the raw status, unless whoever runs it says that what is waived is no reason to stop.
 fn exit_for(assessment: &Assessment, accept_waived: bool) -> Exit {
     let tally = &assessment.summary.tally;
-    let score = Score::of(assessment.targets.iter().flat_map(|target| &target.findings));
+    let score = TargetRecord::score_of(&assessment.targets);
     let exceptions = match accept_waived {
         true => tally.not_satisfied - score.waived.min(tally.not_satisfied),
         false => tally.not_satisfied,
@@ -255,13 +255,7 @@ pub(super) fn show(outcome: &Outcome, output: &Output) {
     let summary = &outcome.assessment.summary;
     let sealed = &outcome.sealed;
     let report = sealed.folder.join("report").join("index.html");
-    let score = Score::of(
-        outcome
-            .assessment
-            .targets
-            .iter()
-            .flat_map(|target| &target.findings),
-    );
+    let score = TargetRecord::score_of(&outcome.assessment.targets);
     for waiver in outcome
         .assessment
         .waivers
@@ -303,9 +297,7 @@ pub(super) fn show(outcome: &Outcome, output: &Output) {
                 target.id, tally.satisfied, tally.not_satisfied, tally.not_evaluated, tally.not_applicable
             ));
         }
-        if let Some(record) = &outcome.assessment.waivers {
-            text.push_str(&waived(&score, record));
-        }
+        text.push_str(&scores(&score, outcome.assessment.waivers.as_ref()));
         text.push_str(&format!(
             "\nreport   {}\nbundle   {}\narchive  {}\n",
             report.display(),
@@ -316,17 +308,26 @@ pub(super) fn show(outcome: &Outcome, output: &Output) {
     });
 }
 
-/// The score as it is and with waivers, and how many of these do nothing.
-fn waived(score: &Score, record: &WaiverRecord) -> String {
+/// The score as it is, how much of it rests on people's word, and what it would be with waivers.
+fn scores(score: &Score, record: Option<&WaiverRecord>) -> String {
     let percent =
         |percent: Option<usize>| percent.map_or("none".to_owned(), |percent| format!("{percent} %"));
-    let troubled = record.waivers.iter().filter(|waiver| waiver.trouble().is_some());
-    format!(
-        "\nscore    {} as it is, {} with waivers ({} findings waived in full; {} of {} waivers need somebody)\n",
+    let mut text = format!(
+        "\nscore    {} as it is ({} satisfied, {} of them by people's word)",
         percent(score.raw()),
-        percent(score.with_waivers()),
-        score.waived,
-        troubled.count(),
-        record.waivers.len()
-    )
+        score.satisfied,
+        score.attested
+    );
+    if let Some(record) = record {
+        let troubled = record.waivers.iter().filter(|waiver| waiver.trouble().is_some());
+        text.push_str(&format!(
+            "\n         {} with waivers ({} waived in full; {} of {} waivers need somebody)",
+            percent(score.with_waivers()),
+            score.waived,
+            troubled.count(),
+            record.waivers.len()
+        ));
+    }
+    text.push('\n');
+    text
 }

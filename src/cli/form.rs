@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 
+use crate::attestation::Day;
 use crate::yaml::quoted;
 
 /// A name and a value, as `name=value`.
@@ -21,8 +22,10 @@ pub(super) fn pair(text: &str) -> Result<Pair, String> {
 pub(super) enum Form {
     /// As text.
     Text,
-    /// As a word or a day.
-    Word,
+    /// As a day.
+    Day,
+    /// As one of these words.
+    OneOf(&'static [&'static str]),
     /// Several texts, separated by commas.
     List,
     /// As the name of a file.
@@ -82,7 +85,8 @@ pub(super) fn ask(
     for field in known.iter().filter(|field| field.required) {
         if !given.contains_key(field.name) {
             let question = format!("{} ({}, such as {})", field.comment, field.name, field.example);
-            if let Some(answer) = ask_one(&question, input, out)? {
+            let wrong = |answer: &str| field.form.wrong(answer);
+            if let Some(answer) = ask_one(&question, wrong, input, out)? {
                 given.insert(field.name.to_owned(), answer);
             }
         }
@@ -144,9 +148,10 @@ fn write_field(field: &Field, all: &Given, mark: &str, group: &mut &'static str)
     text
 }
 
-/// One answer from the terminal; nothing when it is at its end.
+/// One answer from the terminal, asked for until nothing is wrong with it; nothing when the terminal is at its end.
 pub(super) fn ask_one(
     question: &str,
+    wrong: impl Fn(&str) -> Option<String>,
     input: &mut impl BufRead,
     out: &mut impl Write,
 ) -> std::io::Result<Option<String>> {
@@ -158,8 +163,12 @@ pub(super) fn ask_one(
             return Ok(None);
         }
         let line = line.trim();
-        if !line.is_empty() {
-            return Ok(Some(line.to_owned()));
+        if line.is_empty() {
+            continue;
+        }
+        match wrong(line) {
+            None => return Ok(Some(line.to_owned())),
+            Some(why) => writeln!(out, "{}", crate::escape::terminal(&why))?,
         }
     }
 }
@@ -180,11 +189,22 @@ pub(super) fn list(text: &str) -> String {
 }
 
 impl Form {
+    /// Why a value cannot be, so that it is asked for again before anything else is.
+    fn wrong(self, value: &str) -> Option<String> {
+        match self {
+            Self::Day => value.parse::<Day>().err(),
+            Self::OneOf(words) => {
+                (!words.contains(&value)).then(|| format!("`{value}` is none of {}", words.join(", ")))
+            }
+            Self::Text | Self::List | Self::File => None,
+        }
+    }
+
     /// A value in YAML.
     pub(super) fn write(self, value: &str) -> String {
         match self {
             Self::Text => quoted(value),
-            Self::Word => word(value),
+            Self::Day | Self::OneOf(_) => word(value),
             Self::List => list(value),
             Self::File => format!("{{ file: {}, description: bridge letter }}", quoted(value)),
         }

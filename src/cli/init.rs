@@ -12,7 +12,7 @@ use self::place::Staged;
 use super::arguments::{OpeningArguments, clock, parse_time};
 use super::assess::inventory_of;
 use super::output::Output;
-use super::schemas::IN_WORKSPACE;
+use super::schemas::{IN_WORKSPACE, SchemaKind};
 use super::{Exit, Stop, attest};
 use crate::control::Catalog;
 use crate::profile::Profile;
@@ -227,7 +227,8 @@ fn stage(
     // The whole day, so that an assessment as of this day is signed in time.
     let from = now.date_naive().and_time(NaiveTime::MIN).and_utc();
     let until = from.checked_add_days(Days::new(731)).unwrap_or(from);
-    let policy = TrustPolicy::single(&key.public, owner, "assessor", from, until);
+    let mut policy = TrustPolicy::single(&key.public, owner, "assessor", from, until);
+    policy.schema = Some(format!("{SCHEMAS}/{}", SchemaKind::TrustPolicy.file()));
     policy.write(&staged.path(TRUST)).map_err(Stop::usage)?;
     staged.write(PUBLIC_KEY, key.public.to_pem().as_bytes())?;
     if let Some(pem) = &key.pem {

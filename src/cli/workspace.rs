@@ -42,6 +42,15 @@ impl WorkspaceArguments {
         };
         Ok(folder.unwrap_or_else(|| PathBuf::from("attestations")))
     }
+
+    /// The folder of waivers: the one given, the workspace's, or `waivers`.
+    pub(super) fn waivers(&self, given: Option<&Path>) -> Result<PathBuf, Stop> {
+        let folder = match given {
+            Some(given) => Some(given.to_owned()),
+            None => self.load()?.and_then(|workspace| workspace.waivers),
+        };
+        Ok(folder.unwrap_or_else(|| PathBuf::from("waivers")))
+    }
 }
 
 /// The line with which a file in a workspace's folder names its JSON Schema, where the workspace holds the schemas.

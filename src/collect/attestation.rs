@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::statement_faults::attestation_faults;
 use super::statements::{
     STATEMENTS, add_signatures, add_state, common, day, document_faults, missing, row, text, validity,
 };
@@ -37,6 +38,7 @@ const COLUMNS: &[&str] = &[
     "revoked_reason",
     "state",
     "days_left",
+    "lasts_days",
     "covers_period",
     "days_uncovered",
     "answers",
@@ -59,7 +61,7 @@ impl Collector for Attestations {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn columns(&self, arguments: &Value, _catalog: &Catalog) -> Result<Vec<String>, String> {
@@ -100,7 +102,12 @@ impl Collector for Attestations {
     }
 }
 
-fn raw(id: &str, attestation: &Attestation, later: Option<(Day, &str)>, reading: &Reading<'_>) -> Row {
+pub(super) fn raw(
+    id: &str,
+    attestation: &Attestation,
+    later: Option<(Day, &str)>,
+    reading: &Reading<'_>,
+) -> Row {
     let mut raw = common(id, Statement::Attestation(attestation), later, reading);
     raw.extend(row(json!({
         "statement": attestation.statement,
@@ -130,13 +137,18 @@ fn derived(raw: &Row, context: &Deriving<'_>) -> Row {
     let control = control.as_ref().and_then(Value::as_str).unwrap_or_default();
     add_state(&mut row, today);
     let uncovered = days_uncovered(raw, context);
+    row.insert("lasts_days".to_owned(), json!(lasts_days(raw)));
     row.insert("covers_period".to_owned(), json!(uncovered == Some(0)));
     row.insert("days_uncovered".to_owned(), json!(uncovered));
     let questions = context
         .catalog
         .control(control)
         .map_or(&[][..], |control| &control.questions);
-    let mut faults = time_faults(raw, today);
+    let mut faults: Vec<String> = attestation_faults(raw)
+        .into_iter()
+        .map(|fault| fault.message)
+        .collect();
+    faults.extend(time_faults(raw, today));
     faults.extend(add_answers(&mut row, questions, today));
     faults.extend(document_faults(raw));
     faults.extend(add_signatures(&mut row));
@@ -152,13 +164,27 @@ fn days_uncovered(raw: &Row, context: &Deriving<'_>) -> Option<i64> {
     Some(days_outside((from, to), (validity.from, validity.last_day())))
 }
 
+/// For how many days it means to count, from the one on which somebody looked.
+fn lasts_days(raw: &Row) -> Option<i64> {
+    Some(day(raw, "expires_at")?.days_since(day(raw, "performed_at")?))
+}
+
 /// What time makes of a statement, in words.
 fn time_faults(raw: &Row, today: Day) -> Vec<String> {
     let mut faults = Vec::new();
-    if let Some(performed) = day(raw, "performed_at").filter(|performed| *performed > today) {
-        faults.push(format!("it was performed on {performed}, which had not come yet"));
+    for (column, done) in [("performed_at", "performed"), ("reviewed_at", "reviewed")] {
+        if let Some(day) = day(raw, column).filter(|day| *day > today) {
+            faults.push(format!("it was {done} on {day}, which had not come yet"));
+        }
     }
-    match validity(raw).map(|validity| (validity, validity.state(today))) {
+    let state = validity(raw).map(|validity| (validity, validity.state(today)));
+    // One that has ended is overdue anyhow.
+    if let Some(due) = day(raw, "due_at").filter(|due| *due < today)
+        && !matches!(state, Some((_, State::Expired)))
+    {
+        faults.push(format!("by its frequency it had to be repeated by {due}"));
+    }
+    match state {
         Some((validity, State::Expired)) => {
             faults.push(format!("it counted until {}", validity.until));
         }

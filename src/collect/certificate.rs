@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::statement_faults::issue_faults;
 use super::statements::{
     STATEMENTS, add_signatures, add_state, common, day, document_fault, is_present, missing, row, text,
 };
@@ -65,7 +66,7 @@ impl Collector for Certificates {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn columns(&self, arguments: &Value, _catalog: &Catalog) -> Result<Vec<String>, String> {
@@ -110,7 +111,12 @@ impl Collector for Certificates {
     }
 }
 
-fn raw(id: &str, certificate: &Certificate, later: Option<(Day, &str)>, reading: &Reading<'_>) -> Row {
+pub(super) fn raw(
+    id: &str,
+    certificate: &Certificate,
+    later: Option<(Day, &str)>,
+    reading: &Reading<'_>,
+) -> Row {
     let mut raw = common(id, Statement::Certificate(certificate), later, reading);
     let letter = certificate.bridge_letter.as_ref();
     let noted: Vec<Value> = certificate
@@ -203,6 +209,7 @@ fn aspects(raw: &Row, context: &Deriving<'_>) -> Vec<Row> {
 
     let mut all = vec![
         validity(&row),
+        issue(raw),
         period(raw, coverage.as_ref()),
         gap(raw, coverage.as_ref()),
     ];
@@ -211,6 +218,9 @@ fn aspects(raw: &Row, context: &Deriving<'_>) -> Vec<Row> {
         context.site.unwrap_or_default(),
         site,
         match (site, context.site) {
+            (true, _) if list(raw, "sites").next().is_none() => {
+                "it names no sites, so all of the provider's are taken to be in its scope".to_owned()
+            }
             (true, _) => "the target's site is in its scope".to_owned(),
             (false, Some(site)) => format!("the target's site `{site}` is not in its scope"),
             (false, None) => {
@@ -258,6 +268,14 @@ fn validity(row: &Row) -> Aspect {
     Aspect::new("validity", until, state == "valid", detail)
 }
 
+fn issue(raw: &Row) -> Aspect {
+    let (issuer, number) = (text(raw, "issuer"), text(raw, "number"));
+    match issue_faults(raw).into_iter().next() {
+        Some(fault) => Aspect::new("issue", number, false, fault.message),
+        None => Aspect::new("issue", number, true, format!("{issuer} issued it")),
+    }
+}
+
 /// Which days of the assessment's period, up to its clock, are spoken for. Nobody can vouch for days to come.
 struct Coverage {
     /// Days before the certificate's period.
@@ -303,12 +321,23 @@ impl Coverage {
 
 /// The days that the bridge letter vouches for, if the letter is there.
 fn letter(raw: &Row) -> Option<(Day, Day)> {
+    is_present(letter_document(raw)?).then_some(())?;
+    Some((day(raw, "bridge_from")?, day(raw, "bridge_to")?))
+}
+
+fn letter_document(raw: &Row) -> Option<&Value> {
     let name = raw.get("bridge_letter")?.as_str()?;
-    let there =
-        list(raw, "documents").any(|document| value_text(document, "name") == name && is_present(document));
-    there
-        .then_some(())
-        .and_then(|()| Some((day(raw, "bridge_from")?, day(raw, "bridge_to")?)))
+    list(raw, "documents").find(|document| value_text(document, "name") == name)
+}
+
+/// Whether a document besides the letter is there to be the certificate: one file cannot be both.
+fn has_certificate(raw: &Row) -> bool {
+    let same = |one: &Value, other: &Value| {
+        let equal = |key: &str| value_text(one, key) == value_text(other, key);
+        equal("name") || (equal("sha256") && !value_text(one, "sha256").is_empty())
+    };
+    let letter = letter_document(raw);
+    list(raw, "documents").any(|document| !letter.is_some_and(|letter| same(document, letter)))
 }
 
 fn period(raw: &Row, coverage: Option<&Coverage>) -> Aspect {
@@ -361,6 +390,7 @@ fn review(raw: &Row, today: Day) -> Aspect {
         .into_iter()
         .any(|side| !organisation.is_empty() && organisation.eq_ignore_ascii_case(text(raw, side)));
     let when = day(raw, "reviewed_at");
+    let begins = day(raw, "period_from");
     let (holds, detail) = match when {
         _ if who.trim().is_empty() => (false, "nobody of ours has read it".to_owned()),
         _ if theirs => (
@@ -368,6 +398,10 @@ fn review(raw: &Row, today: Day) -> Aspect {
             format!("{who} belongs to {organisation}, and is nobody of ours"),
         ),
         Some(when) if when > today => (false, format!("it was read on {when}, which had not come yet")),
+        Some(when) if begins.is_some_and(|begins| when < begins) => (
+            false,
+            format!("it was read on {when}, before the days that it covers began"),
+        ),
         Some(when) => (true, format!("{who} read it on {when}")),
         None => (false, "the day on which it was read cannot be read".to_owned()),
     };
@@ -375,7 +409,7 @@ fn review(raw: &Row, today: Day) -> Aspect {
 }
 
 fn documents(raw: &Row) -> Vec<Aspect> {
-    let all: Vec<Aspect> = list(raw, "documents")
+    let mut all: Vec<Aspect> = list(raw, "documents")
         .map(|document| {
             let fault = document_fault(document);
             let (holds, detail) = match fault {
@@ -385,9 +419,13 @@ fn documents(raw: &Row) -> Vec<Aspect> {
             Aspect::new("document", value_text(document, "name"), holds, detail)
         })
         .collect();
-    if all.is_empty() {
-        let detail = "the certificate itself is not attached: `documents` is empty";
-        return vec![Aspect::new("document", "", false, detail)];
+    if !has_certificate(raw) {
+        let detail = if all.is_empty() {
+            "the certificate itself is not attached: `documents` is empty"
+        } else {
+            "the certificate itself is not attached: there is only the bridge letter"
+        };
+        all.push(Aspect::new("document", "", false, detail));
     }
     all
 }

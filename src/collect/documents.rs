@@ -143,6 +143,9 @@ fn attach(path: &Path, name: &str, copies: Option<&Path>) -> std::io::Result<(At
     if size != stated || stamp(&before) != stamp(&after) {
         return Err(other("it changed while it was read"));
     }
+    if size == 0 {
+        return Err(other("it is empty"));
+    }
     let sha256 = hex::encode(context.finish());
     let source = match copy {
         Some(copy) => copy.keep().map_err(|error| error.error)?.1,

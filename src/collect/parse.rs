@@ -8,7 +8,7 @@ use std::thread;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::attestation::{Attestation, Attested, Certificate, Draft, Person};
+use crate::attestation::{Attestation, Attested, Certificate, Draft};
 use crate::folder::is_stem;
 use crate::signature::{SIGNATURE_SUFFIX, statement_of};
 use crate::yaml::{self, Place, Problem, Problems};
@@ -116,41 +116,43 @@ fn parse_one<'a>(file: &'a str, bytes: &[u8]) -> One<'a> {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    let parsed =
-        match kind(file, bytes) {
-            Err(problems) => Err(problems),
-            Ok(Kind { kind, draft: true }) if kind == "attestation" => {
-                yaml::parse_part::<Draft, Attestation>(file, bytes).map(Parsed::Draft)
-            }
-            Ok(Kind { kind, draft: true }) if kind == "certificate" => {
-                yaml::parse_part::<Draft, Certificate>(file, bytes).map(Parsed::Draft)
-            }
-            Ok(Kind { kind, .. }) if kind == "attestation" => yaml::parse::<Attestation>(file, bytes)
-                .and_then(|parsed| {
-                    checked(
-                        check_attestation(file, bytes, &parsed),
-                        Parsed::Attestation(Box::new(parsed)),
-                    )
+    let parsed = kind(file, bytes).and_then(|Kind { kind, draft }| match (kind.as_str(), draft) {
+        ("attestation", true) => draft_of::<Attestation>(file, bytes),
+        ("certificate", true) => draft_of::<Certificate>(file, bytes),
+        ("attestation", false) => {
+            let parsed = yaml::parse::<Attestation>(file, bytes)?;
+            match parsed.draft {
+                true => draft_of::<Attestation>(file, bytes),
+                false => checked(check_attestation(file, bytes, &parsed), || {
+                    Parsed::Attestation(Box::new(parsed))
                 }),
-            Ok(Kind { kind, .. }) if kind == "certificate" => yaml::parse::<Certificate>(file, bytes)
-                .and_then(|parsed| {
-                    checked(
-                        check_certificate(file, bytes, &parsed),
-                        Parsed::Certificate(Box::new(parsed)),
-                    )
+            }
+        }
+        ("certificate", false) => {
+            let parsed = yaml::parse::<Certificate>(file, bytes)?;
+            match parsed.draft {
+                true => draft_of::<Certificate>(file, bytes),
+                false => checked(check_certificate(file, bytes, &parsed), || {
+                    Parsed::Certificate(Box::new(parsed))
                 }),
-            Ok(Kind { kind, .. }) => Err(Problems(vec![yaml::place(bytes, "/kind").problem(
-                file,
-                format!("the kind `{kind}` is not known"),
-                "write `kind: attestation` or `kind: certificate`",
-            )])),
-        };
+            }
+        }
+        _ => Err(Problems(vec![yaml::place(bytes, "/kind").problem(
+            file,
+            format!("the kind `{kind}` is not known"),
+            "write `kind: attestation` or `kind: certificate`",
+        )])),
+    });
     (file, id, parsed)
 }
 
-fn checked(problems: Vec<Problem>, parsed: Parsed) -> Result<Parsed, Problems> {
+fn draft_of<W: JsonSchema>(file: &str, bytes: &[u8]) -> Result<Parsed, Problems> {
+    yaml::parse_part::<Draft, W>(file, bytes).map(Parsed::Draft)
+}
+
+fn checked(problems: Vec<Problem>, parsed: impl FnOnce() -> Parsed) -> Result<Parsed, Problems> {
     if problems.is_empty() {
-        Ok(parsed)
+        Ok(parsed())
     } else {
         Err(Problems(problems))
     }
@@ -160,7 +162,7 @@ fn checked(problems: Vec<Problem>, parsed: Parsed) -> Result<Parsed, Problems> {
 fn kind(file: &str, bytes: &[u8]) -> Result<Kind, Problems> {
     let plain = std::str::from_utf8(bytes).ok().and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("kind:"))?;
-        // Whatever looks like a draft is looked at closely.
+        // Whatever looks like a draft is looked at closely, and what does not may be one all the same.
         Some(line.trim())
             .filter(|kind| ["attestation", "certificate"].contains(kind) && !text.contains("draft"))
     });
@@ -186,7 +188,7 @@ fn check_attestation(file: &str, bytes: &[u8], attestation: &Attestation) -> Vec
     if attestation
         .reviewer
         .as_ref()
-        .is_some_and(|reviewer| same_person(reviewer, &attestation.performed_by))
+        .is_some_and(|reviewer| reviewer.is_named_like(&attestation.performed_by))
     {
         wrong(
             "/reviewer",
@@ -217,19 +219,6 @@ fn check_certificate(file: &str, bytes: &[u8], certificate: &Certificate) -> Vec
         Some(yaml::place(bytes, pointer).problem(file, message, help))
     };
     spans.into_iter().filter_map(ends_early).collect()
-}
-
-/// Names are compared as people read them; the proof that two people are two is their keys.
-fn same_person(one: &Person, other: &Person) -> bool {
-    let plain = |person: &Person| {
-        person
-            .name
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .to_lowercase()
-    };
-    plain(one) == plain(other)
 }
 
 /// The file of a statement, and the place of something in it.

@@ -1,9 +1,10 @@
 //! What is wrong with statements beyond their form: names that nothing has, answers, documents, days.
 
-use super::AttestedFolder;
 use super::documents::Document;
 use super::parse::place;
-use crate::attestation::{Attestation, Certificate, DocumentReference, Fault, Question, Statement};
+use super::statement_faults::{attestation_faults, issue_faults};
+use super::{AttestedFolder, Reading, attestation, certificate};
+use crate::attestation::{Attestation, Certificate, DocumentReference, Fault, Question, Statement, Subject};
 use crate::control::{Catalog, Control};
 use crate::signature::{SIGNATURE_SUFFIX, statement_of};
 use crate::yaml::{Place, Problem, Problems, distance};
@@ -25,6 +26,7 @@ pub fn check_statements(folder: &AttestedFolder, catalog: &Catalog) -> Problems 
             Statement::Attestation(attestation) => found.check_attestation(attestation, catalog),
             Statement::Certificate(certificate) => found.check_certificate(certificate, catalog),
         }
+        found.check_itself(statement);
     }
     for file in folder.attested.files.keys() {
         let name = file.trim_start_matches("attestations/");
@@ -55,6 +57,29 @@ impl Found<'_> {
     fn add(&mut self, pointer: &str, message: impl Into<String>, help: impl Into<String>) {
         let (file, place) = place(&self.folder.attested, self.id, pointer);
         self.problems.push(place.problem(&file, message, help));
+    }
+
+    /// What an assessment would say of it too, whatever it is assessed for.
+    fn check_itself(&mut self, statement: Statement<'_>) {
+        let reading = Reading {
+            control: "",
+            subject: Subject {
+                target: None,
+                tags: &[],
+                site: None,
+            },
+            attested: &self.folder.attested,
+            documents: &self.folder.documents,
+        };
+        let faults = match statement {
+            Statement::Attestation(one) => {
+                attestation_faults(&attestation::raw(self.id, one, None, &reading))
+            }
+            Statement::Certificate(one) => issue_faults(&certificate::raw(self.id, one, None, &reading)),
+        };
+        for fault in faults {
+            self.add(&fault.pointer, fault.message, fault.help);
+        }
     }
 
     fn check_controls(&mut self, statement: Statement<'_>, catalog: &Catalog) {
@@ -114,16 +139,27 @@ impl Found<'_> {
     }
 
     fn check_supersedes(&mut self, statement: Statement<'_>) {
-        if let Some(earlier) = statement.supersedes()
-            && self.folder.attested.statement(earlier).is_none()
-        {
-            let message = format!("it replaces `{earlier}`, which is not here");
-            self.add(
-                "/supersedes",
-                message,
+        let Some(id) = statement.supersedes() else { return };
+        let shares = |earlier: Statement<'_>| {
+            let mut controls = statement.controls().iter();
+            controls.any(|control| earlier.controls().contains(control))
+        };
+        let (why, help) = match self.folder.attested.statement(id) {
+            None => (
+                "which is not here",
                 "keep the earlier file beside it, or correct the name",
-            );
-        }
+            ),
+            Some(earlier) if !shares(earlier) => (
+                "which answers none of its controls",
+                "correct the name, or the controls",
+            ),
+            Some(earlier) if !statement.may_replace(earlier) => (
+                "which is of a later day, or of another kind, and so counts all the same",
+                "let the later one supersede the earlier one",
+            ),
+            Some(_) => return,
+        };
+        self.add("/supersedes", format!("it replaces `{id}`, {why}"), help);
     }
 
     fn check_documents(&mut self, statement: Statement<'_>) {
@@ -174,15 +210,6 @@ impl Found<'_> {
     }
 
     fn check_attestation(&mut self, attestation: &Attestation, catalog: &Catalog) {
-        for (pointer, text) in [
-            ("/statement", attestation.statement.as_str()),
-            ("/performed_by/name", attestation.performed_by.name.as_str()),
-        ] {
-            if text.trim().is_empty() {
-                let name = pointer.trim_start_matches('/').replace('/', ".");
-                self.add(pointer, format!("`{name}` is empty"), "fill it in");
-            }
-        }
         match (attestation.revoked_at, &attestation.revoked_reason) {
             (Some(_), None) => self.add(
                 "/revoked_at",

@@ -57,7 +57,7 @@ impl ExceptionTemplate {
     }
 }
 
-/// Values as they read in a sentence: nothing for NULL, lists joined by commas.
+/// Values as they read in a sentence: nothing for NULL, lists joined by commas, sentences by semicolons.
 fn shown(row: &Row) -> BTreeMap<&str, Value> {
     row.iter()
         .map(|(name, value)| {
@@ -68,7 +68,9 @@ fn shown(row: &Row) -> BTreeMap<&str, Value> {
                         .iter()
                         .map(|item| item.as_str().map_or_else(|| item.to_string(), str::to_owned))
                         .collect();
-                    Value::String(items.join(","))
+                    // Sentences are told apart by more than names are.
+                    let sentences = items.iter().any(|item| item.contains(' '));
+                    Value::String(items.join(if sentences { "; " } else { "," }))
                 }
                 other => other.clone(),
             };
@@ -102,6 +104,12 @@ mod tests {
             .unwrap()
             .clone();
         assert_eq!(template.render(&row, &Map::new()).unwrap(), "line 3: a,b .");
+        let row = json!({"line": 4, "users": ["a is wrong", "b, too"], "mask": null});
+        let row = row.as_object().unwrap().clone();
+        assert_eq!(
+            template.render(&row, &Map::new()).unwrap(),
+            "line 4: a is wrong; b, too ."
+        );
         assert!(
             template.render(&Row::new(), &Map::new()).is_err(),
             "a missing column is an error"

@@ -19,6 +19,9 @@ pub const POLICY_VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrustPolicy {
+    /// Where its JSON Schema is, for editors; it decides nothing.
+    #[serde(default, rename = "$schema", skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
     /// Always [`POLICY_VERSION`].
     pub version: u32,
     /// The keys that count, each once.
@@ -127,6 +130,7 @@ impl TrustPolicy {
         valid_until: DateTime<Utc>,
     ) -> Self {
         Self {
+            schema: None,
             version: POLICY_VERSION,
             keys: vec![TrustedKey {
                 keyid: key.keyid().to_owned(),

@@ -118,18 +118,11 @@ fn check(raw: &RawWaiver, file: &str, problems: &mut Vec<Problem>) {
         let help = "name targets, or remove the line: then it is about all of them";
         problems.push(Place::of(targets).problem(file, "it names no target", help));
     }
-    let name = |person: &Person| {
-        person
-            .name
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .to_lowercase()
-    };
     let approver = Place::of(&raw.approved_by);
-    if name(&raw.approved_by.value).is_empty() || name(&raw.requested_by).is_empty() {
+    let blank = |person: &Person| person.name.trim().is_empty();
+    if blank(&raw.approved_by.value) || blank(&raw.requested_by) {
         problems.push(approver.problem(file, "a person has no name", "name who asked and who approved"));
-    } else if name(&raw.requested_by) == name(&raw.approved_by.value) {
+    } else if raw.requested_by.is_named_like(&raw.approved_by.value) {
         let message = "who approved it is who asked for it";
         problems.push(approver.problem(file, message, "have somebody else approve it"));
     }

@@ -225,3 +225,41 @@ fn what_is_left_to_us_is_judged_on_the_server_and_again_by_a_replay() {
     let replayed = pgdossier().arg("replay").arg(assessed.folder()).output().unwrap();
     assert_eq!(replayed.status.code(), Some(0), "{}", text(&replayed.stdout));
 }
+
+#[test]
+fn reports_say_what_is_wrong_with_a_statement_and_do_not_call_it_valid() {
+    let elsewhere = leaving("storage-encrypted").replace("sites: [fra1]", "sites: [ham1]");
+    let wanting = crate::STORAGE.replace("answer: satisfied", "answer: not-satisfied");
+    let good = crate::STORAGE.replace("storage-encrypted", "backups-encrypted")
+        + "documents: [{ file: log.csv, description: log, period: { from: 2026-07-01, to: 2026-09-30 } }]\n";
+    let statements = Statements::new(&[
+        ("c.yaml", &elsewhere),
+        ("s.yaml", &wanting),
+        ("g.yaml", &good),
+        ("soc2.pdf", "report"),
+        ("log.csv", "log"),
+    ]);
+    let assessed = statements.assess(crate::NOWHERE, &[]);
+    let folder = assessed.folder();
+    let score = &assessed.json["score"];
+    assert_eq!((&score["satisfied"], &score["attested"]), (&1.into(), &1.into()));
+    let read = |name: &str| std::fs::read_to_string(folder.join("report").join(name)).unwrap();
+    let (markdown, html) = (read("report.md"), read("index.html"));
+    for said in [
+        "### c: exceptions",
+        "- **What is wrong with it:** site: the target's site \\`fra1\\` is not in its scope",
+        "see to it: not satisfied: storage-encrypted",
+        "### s: exceptions",
+        "- **What is wrong with it:** it says that the control is not satisfied",
+        "### g: valid",
+        "log.csv, log, 2026-07-01 to 2026-09-30",
+    ] {
+        assert!(markdown.contains(said), "{said}\n{markdown}");
+    }
+    assert_eq!(html.matches("What is wrong with it:").count(), 2);
+    assert_eq!(
+        html.matches("<span class=\"state exceptions\">exceptions</span>")
+            .count(),
+        2
+    );
+}

@@ -52,6 +52,19 @@ fn documents_outside_the_folder_and_odd_files_are_exceptions_and_not_read() {
 }
 
 #[test]
+fn a_document_that_is_too_large_is_an_exception_and_is_not_read() {
+    let statements = Statements::new(&[("s.yaml", &with_document("dump.bin")), ("dump.bin", "")]);
+    let dump = std::fs::File::create(statements.folder().join("dump.bin")).unwrap();
+    dump.set_len((100 << 20) + 1).unwrap();
+    let finding = statements.assess(NOWHERE, &[]).finding("storage-encrypted");
+    assert_eq!(status(&finding), "not-satisfied");
+    assert!(
+        exceptions(&finding)[0].contains("it has 104857601 bytes, and no more than 104857600 are attached"),
+        "{finding}"
+    );
+}
+
+#[test]
 fn statements_that_are_no_files_of_the_folder_are_refused() {
     let statements = Statements::new(&[("s.yaml", STORAGE)]);
     let folder = statements.folder();

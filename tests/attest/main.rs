@@ -9,6 +9,7 @@ mod documentation;
 mod hostile;
 mod signatures;
 mod time;
+mod undeserved;
 mod verbs;
 
 use std::path::PathBuf;

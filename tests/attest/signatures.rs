@@ -283,6 +283,37 @@ fn nobody_reviews_what_they_attested() {
 }
 
 #[test]
+fn a_document_that_was_swapped_is_signed_by_nobody_for_an_auditor() {
+    let people = People::new();
+    assert!(people.sign("priya", "attestor").status.success());
+    people.statements.put("list.csv", "Eve");
+    let folder = people.assess(&[]).folder();
+    let made = people
+        .statements
+        .run(&["--format", "json", "keys", "public", "key.pem"]);
+    std::fs::write(people.statements.workspace.path("key.pub"), {
+        let shown: Value = serde_json::from_slice(&made.stdout).unwrap();
+        shown["public_key"].as_str().unwrap().to_owned()
+    })
+    .unwrap();
+    people.trust("key", "Ada Stone", "assessor", &[], "auditor.json");
+    let verify = || {
+        let folder = folder.to_str().unwrap();
+        let verified = people
+            .statements
+            .run(&["verify", folder, "--trust", "auditor.json", "--as-of", NOW]);
+        (verified.status.code(), text(&verified.stdout))
+    };
+    // The bundle is whole, and says itself that the document was changed.
+    let (code, said) = verify();
+    assert_eq!(code, Some(0), "{said}");
+    people.trust("priya", "Priya Nair", "attestor", &[], "auditor.json");
+    let (code, said) = verify();
+    assert_eq!(code, Some(5), "{said}");
+    assert!(said.contains("attestations/s.yaml"), "{said}");
+}
+
+#[test]
 fn a_document_that_is_missing_is_signed_by_nobody() {
     let people = People::new();
     std::fs::remove_file(people.statements.folder().join("list.csv")).unwrap();
@@ -363,6 +394,12 @@ fn duties_are_separated_in_verify_by_key() {
     assert_eq!(verify(&independent, &[&plain, &attestor], &narrow).0, 5);
     narrow[0]["sections"] = json!(["encryption/*"]);
     assert_eq!(verify(&independent, &[&plain, &attestor], &narrow).0, 0);
+    // Nobody reviews what they attested, also where the policy forgets to say so.
+    let lenient = json!({"statement": "attestation", "role": "reviewer", "threshold": 1});
+    assert_eq!(verify(&independent, &[&plain, &lenient], &keys).0, 0);
+    let mut one_person = keys.clone();
+    one_person[2]["owner"] = json!("Priya Nair");
+    assert_eq!(verify(&independent, &[&plain, &lenient], &one_person).0, 5);
     let two = json!({"statement": "attestation", "role": "attestor", "threshold": 2});
     assert_eq!(verify(&independent, &[&plain, &two], &keys).0, 5);
 }

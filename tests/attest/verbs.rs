@@ -18,6 +18,8 @@ fn a_new_file_is_commented_checked_and_never_overwritten() {
         "--set",
         "answer=satisfied",
         "--set",
+        "method=examine",
+        "--set",
         "frequency=quarterly",
         "--set",
         "performed_by.name=Ann\u{202e}\u{1b}[31m",
@@ -33,6 +35,24 @@ fn a_new_file_is_commented_checked_and_never_overwritten() {
         !written.contains('\u{202e}') && !written.contains('\u{1b}'),
         "{written}"
     );
+    // What was not given stands there as a comment, to be filled in.
+    for field in [
+        "targets:",
+        "tags:",
+        "sites:",
+        "  organisation:",
+        "  contact:",
+        "reviewer:",
+        "reviewed_at:",
+        "valid_from:",
+        "supersedes:",
+        "revoked_at:",
+        "revoked_reason:",
+        "    period:",
+    ] {
+        let commented = format!("\n# {field}");
+        assert!(written.contains(&commented), "{field}\n{written}");
+    }
     // Every field has a comment above it.
     let lines: Vec<&str> = written.lines().collect();
     for (index, line) in lines.iter().enumerate().skip(1) {
@@ -97,6 +117,10 @@ fn what_is_missing_is_told_at_once_and_nothing_is_written() {
             vec!["cannot be the name of a file"],
         ),
         (
+            vec!["new", "storage-encrypted", "--document", "../key.pem=x"],
+            vec!["`../key.pem` leads out of `attestations`"],
+        ),
+        (
             vec![
                 "new",
                 "storage-encrypted",
@@ -104,6 +128,8 @@ fn what_is_missing_is_told_at_once_and_nothing_is_written() {
                 "statement=s",
                 "--set",
                 "answer=perhaps",
+                "--set",
+                "method=test",
                 "--set",
                 "performed_by.name=A",
                 "--set",
@@ -342,4 +368,23 @@ fn status_is_good_when_everything_mandatory_is() {
     let (code, said) = run("2027-05-01");
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("expired"), "{said}");
+    // It asks for what an assessment with this profile would ask for.
+    let signed = "parameters: { storage-encrypted: { signature_required: true } }\n";
+    statements
+        .workspace
+        .write("profile.yaml", &format!("{profile}{signed}"));
+    let (code, said) = run("2026-11-23");
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("signature absent"), "{said}");
+    statements.workspace.write("profile.yaml", &profile);
+    statements.put(
+        "s.yaml",
+        &STORAGE.replace("answer: satisfied", "answer: not-satisfied"),
+    );
+    let (code, said) = run("2026-11-23");
+    assert_eq!(code, Some(3), "{said}");
+    assert!(
+        said.contains("it says that the control is not satisfied"),
+        "{said}"
+    );
 }

@@ -47,7 +47,7 @@ fn a_known_exception_is_accepted_and_a_new_one_is_not_hidden() {
     );
     assert_eq!(
         assessed.json["score"],
-        json!({"satisfied": 0, "waived": 0, "applicable": 1})
+        json!({"satisfied": 0, "attested": 0, "waived": 0, "applicable": 1})
     );
     let all = waivers.assess(
         &connection,
@@ -80,7 +80,10 @@ fn waived_in_full_is_an_exception_still_and_ends_well_only_by_the_flag() {
     assert_eq!(finding["status"], "not-satisfied");
     assert_eq!(waived(&finding).len(), texts(&finding).len());
     let score = &assessed.json["score"];
-    assert_eq!(*score, json!({"satisfied": 0, "waived": 1, "applicable": 1}));
+    assert_eq!(
+        *score,
+        json!({"satisfied": 0, "attested": 0, "waived": 1, "applicable": 1})
+    );
     let accepting = waivers.assess(
         &connection,
         &["--profile", &only, "--accept-waived", "--out", "b1"],

@@ -141,6 +141,7 @@ fn check_tells_all_problems_at_once_with_their_places() {
                 "reason: ' '\ntargets: []",
             ),
         ),
+        ("g.yaml", &LOCAL.replace("Ann Stone", "\"Reed, Bob\\u200b\"")),
         ("d.yaml", &LOCAL.replace("ticket", "tickets")),
         ("e.yaml", &LOCAL.replace("expires_at: 2027-04-30\n", "")),
     ]);
@@ -149,6 +150,7 @@ fn check_tells_all_problems_at_once_with_their_places() {
     let said = text(&output.stdout);
     for expected in [
         "waivers/a.yaml:5:14: who approved it is who asked for it",
+        "waivers/g.yaml:5:14: who approved it is who asked for it",
         "waivers/b.yaml:7:7: the risk is greater after than before",
         "waivers/b.yaml:9:13: it expires on 2026-10-31 and begins on 2026-11-01",
         "waivers/c.yaml:3:9: the reason is empty",
@@ -164,6 +166,7 @@ fn check_tells_all_problems_at_once_with_their_places() {
         ("b.yaml", &LOCAL.replace("row.type", "row.kind")),
         ("c.yaml", &LOCAL.replace("row.type", "params.kind")),
         ("d.yaml", LOCAL),
+        ("e.yaml", &LOCAL.replace("row.type == \"local\"", "true")),
     ]);
     let output = waivers.run(&["waiver", "check"]);
     let said = text(&output.stdout);
@@ -171,6 +174,7 @@ fn check_tells_all_problems_at_once_with_their_places() {
         "waivers/a.yaml:1:10: there is no control `hba-no-trusts`\n    help: did you mean `hba-no-trust`?",
         "waivers/b.yaml:2:7: the evidence of `hba-no-trust` has no column `kind`",
         "waivers/c.yaml:2:7: `hba-no-trust` has no parameter `kind`",
+        "waivers/e.yaml:2:7: `rows` names no column of the row",
     ] {
         assert!(said.contains(expected), "{expected}: {said}");
     }
@@ -231,4 +235,41 @@ fn the_schema_of_a_waiver_takes_what_the_program_takes() {
     let mut bad = good.clone();
     bad.as_object_mut().unwrap().remove("expires_at");
     assert!(!validator.is_valid(&bad));
+}
+
+#[test]
+fn a_workspace_says_where_waivers_lie_and_what_they_are_held_to() {
+    let waivers = Waivers::new(&[]);
+    let status = || waivers.json(&["status", "--as-of", "2026-11-23"]);
+    std::fs::create_dir(waivers.folder().with_file_name("accepted")).unwrap();
+    waivers.workspace.write("accepted/old.yaml", LOCAL);
+    assert_eq!(status().1, json!([]));
+    waivers
+        .workspace
+        .write("pgdossier.yaml", "organisation: Acme\nwaivers: accepted\n");
+    let (code, lines) = status();
+    assert_eq!((code, &lines[0]["state"]), (0, &json!("valid")));
+    let key = waivers.run(&["keys", "new", "--no-passphrase", "--out", "ann.pem"]);
+    waivers.workspace.write("ann.pub", &text(&key.stdout));
+    let made = waivers.run(&[
+        "trust",
+        "init",
+        "--key",
+        "ann.pub",
+        "--owner",
+        "Ann Stone",
+        "--role",
+        "approver",
+        "--out",
+        "approvers.json",
+    ]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    waivers.workspace.write(
+        "pgdossier.yaml",
+        "organisation: Acme\nwaivers: accepted\nwaiver_policy: approvers.json\n",
+    );
+    let (code, lines) = status();
+    assert_eq!((code, &lines[0]["state"]), (3, &json!("unsigned")));
+    let checked = waivers.run(&["waiver", "check"]);
+    assert_eq!(text(&checked.stdout).trim(), "1 waivers are good");
 }

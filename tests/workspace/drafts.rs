@@ -98,6 +98,8 @@ fn attest_new_takes_the_place_of_a_draft_only_while_nobody_has_written_in_it() {
         "--set",
         "answer=satisfied",
         "--set",
+        "method=examine",
+        "--set",
         "performed_by.name=Priya Nair",
         "--set",
         "expires_at=2027-04-30",

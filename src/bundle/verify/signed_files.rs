@@ -8,10 +8,14 @@ use serde::Deserialize;
 use super::VerifyOptions;
 use crate::bundle::digest::Digest;
 use crate::bundle::failure::Failure;
+use crate::bundle::layout::MANIFEST;
+use crate::bundle::manifest::Manifest;
 use crate::bundle::store::Store;
 use crate::folder::is_yaml;
 use crate::sign::{Envelope, Requirement, SigningTime, TrustPolicy, TrustedKey, key_fault, signing_key};
-use crate::signature::{APPROVER, REQUESTER, SIGNATURE_SUFFIX, SignedKind, SignedStatement};
+use crate::signature::{
+    APPROVER, ATTESTOR, REQUESTER, REVIEWER, SIGNATURE_SUFFIX, SignedKind, SignedStatement,
+};
 use crate::yaml;
 
 /// Signatures of one kind of file by keys of the policy.
@@ -39,7 +43,7 @@ struct About {
 struct Signer<'a> {
     key: &'a TrustedKey,
     role: String,
-    /// Whether the key is good and may sign in this role.
+    /// Whether the key is good and may sign in this role, and the bundle has the documents that it signed.
     counts: bool,
 }
 
@@ -70,11 +74,16 @@ pub(super) fn read<'a>(
             files_read.insert(name, file);
         }
     }
+    // What they say of documents is held against what the bundle lists. Whether that is there is another step's question.
+    let listed = match signatures.is_empty() {
+        true => BTreeSet::new(),
+        false => listed(store, limit),
+    };
     for name in signatures {
         let Ok(bytes) = store.read(&format!("{folder}{name}"), limit) else {
             continue;
         };
-        if let Some((file, signer)) = signer(kind, &bytes, policy, &files_read, time)
+        if let Some((file, signer)) = signer(kind, &bytes, policy, (&files_read, &listed), time)
             && let Some(signers) = signed.get_mut(&file)
         {
             signers.push(signer);
@@ -102,12 +111,20 @@ fn controls(store: &Store, name: &str, bytes: &[u8]) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The digests of all files that the manifest lists.
+fn listed(store: &Store, limit: u64) -> BTreeSet<Digest> {
+    let manifest = store.read(MANIFEST, limit).ok();
+    let manifest = manifest.and_then(|bytes| Manifest::parse(&bytes).ok());
+    let lines = manifest.into_iter().flat_map(|manifest| manifest.lines);
+    lines.map(|line| line.sha256).collect()
+}
+
 /// Who made a signature, and of which file; nobody when it is not by a key of the policy over these bytes.
 fn signer<'a>(
     kind: SignedKind,
     bytes: &[u8],
     policy: &'a TrustPolicy,
-    files: &BTreeMap<&str, SignedFile>,
+    (files, listed): (&BTreeMap<&str, SignedFile>, &BTreeSet<Digest>),
     time: SigningTime<'_>,
 ) -> Option<(String, Signer<'a>)> {
     let envelope = Envelope::from_sigstore_json(bytes).ok()?;
@@ -120,7 +137,12 @@ fn signer<'a>(
         .controls
         .iter()
         .all(|(control, section)| key.may_attest(control, section));
+    let documents = signed.documents();
+    let attached = documents
+        .values()
+        .all(|digest| digest.parse().is_ok_and(|digest| listed.contains(&digest)));
     let counts = signed.keyid() == key.keyid
+        && attached
         && key.roles.contains(&role)
         && authorised
         && key_fault(key, time).is_none();
@@ -169,7 +191,11 @@ impl Signatures<'_> {
         for (name, signers) in &self.files {
             let own: BTreeSet<&str> = signers
                 .iter()
-                .filter(|signer| wanted.distinct_owner_from.contains(&signer.role))
+                .filter(|signer| {
+                    // Nobody reviews what they attested, whatever the policy says.
+                    let attested = wanted.role == REVIEWER && signer.role == ATTESTOR;
+                    attested || wanted.distinct_owner_from.contains(&signer.role)
+                })
                 .map(|signer| signer.key.owner.as_str())
                 .collect();
             let owners: BTreeSet<&str> = signers

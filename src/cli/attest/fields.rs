@@ -1,7 +1,7 @@
 //! The fields of an attestation and of a certificate as they are asked for and written, each with its comment.
 
 use crate::attestation::{Question, QuestionKind, yes_or_no};
-use crate::cli::form::Form::{File, List, Text, Word};
+use crate::cli::form::Form::{Day, File, List, OneOf, Text};
 use crate::cli::form::{Field, field, list, word};
 use crate::yaml::quoted;
 
@@ -37,14 +37,14 @@ pub(super) const ATTESTATION: &[Field] = &[
     ),
     field(
         "answer",
-        Word,
+        OneOf(&["satisfied", "not-satisfied", "not-applicable"]),
         true,
         "satisfied",
         "The conclusion: satisfied, not-satisfied or not-applicable.",
     ),
     field(
         "method",
-        Word,
+        OneOf(&["examine", "interview", "test"]),
         true,
         "examine",
         "How it was come to: examine, interview or test.",
@@ -73,7 +73,7 @@ pub(super) const ATTESTATION: &[Field] = &[
     ),
     field(
         "performed_at",
-        Word,
+        Day,
         true,
         "2026-11-23",
         "When: a day in UTC, or RFC 3339.",
@@ -100,24 +100,24 @@ pub(super) const ATTESTATION: &[Field] = &[
         "\"…\"",
         "How to reach them; it goes into the bundle.",
     ),
-    field("reviewed_at", Word, false, "2026-11-24", "When they did."),
+    field("reviewed_at", Day, false, "2026-11-24", "When they did."),
     field(
         "frequency",
-        Word,
+        OneOf(&["monthly", "quarterly", "half-yearly", "yearly"]),
         false,
         "quarterly",
         "How often it is looked at again: monthly, quarterly, half-yearly or yearly.",
     ),
     field(
         "valid_from",
-        Word,
+        Day,
         false,
         "2026-11-23",
         "The first day on which it counts; performed_at when absent.",
     ),
     field(
         "expires_at",
-        Word,
+        Day,
         true,
         "2027-02-23",
         "The last day on which it counts.",
@@ -131,7 +131,7 @@ pub(super) const ATTESTATION: &[Field] = &[
     ),
     field(
         "revoked_at",
-        Word,
+        Day,
         false,
         "2026-12-01",
         "The day on which it was withdrawn.",
@@ -173,14 +173,14 @@ pub(super) const CERTIFICATE: &[Field] = &[
     ),
     field(
         "period.from",
-        Word,
+        Day,
         true,
         "2026-01-01",
         "The first day that it covers.",
     ),
     field(
         "period.to",
-        Word,
+        Day,
         true,
         "2026-12-31",
         "The last day that it covers.",
@@ -201,7 +201,7 @@ pub(super) const CERTIFICATE: &[Field] = &[
     ),
     field(
         "subservice",
-        Word,
+        OneOf(&["carve-out", "inclusive"]),
         false,
         "carve-out",
         "What it does with the provider's own providers: carve-out or inclusive.",
@@ -222,21 +222,21 @@ pub(super) const CERTIFICATE: &[Field] = &[
     ),
     field(
         "bridge_letter.from",
-        Word,
+        Day,
         false,
         "2027-01-01",
         "The first day that the letter vouches for.",
     ),
     field(
         "bridge_letter.to",
-        Word,
+        Day,
         false,
         "2027-02-28",
         "The last day that the letter vouches for.",
     ),
     field(
         "expires_at",
-        Word,
+        Day,
         true,
         "2027-03-31",
         "The last day on which it counts.",
@@ -257,7 +257,7 @@ pub(super) const CERTIFICATE: &[Field] = &[
         "\"…\"",
         "How to reach them; it goes into the bundle.",
     ),
-    field("reviewed_at", Word, true, "2026-11-23", "When they read it."),
+    field("reviewed_at", Day, true, "2026-11-23", "When they read it."),
     field(
         "supersedes",
         Text,

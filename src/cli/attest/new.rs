@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::fields::hint;
+use super::fields::{hint, write_answer};
 use super::sheet::{Sheet, kind_for};
-use crate::attestation::{Day, Frequency};
+use crate::attestation::{Day, Fault, Frequency, Question};
 use crate::cli::arguments::{CatalogArguments, clock, parse_time};
 use crate::cli::attested::{Existing, put_file};
 use crate::cli::form::{self, Pair, pair};
@@ -20,7 +20,9 @@ use crate::cli::{Exit, Stop};
 use crate::collect;
 use crate::control::Catalog;
 use crate::evidence::sha256_hex;
+use crate::file::leads_down;
 use crate::folder::is_stem;
+use crate::yaml;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
@@ -75,10 +77,11 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     let mut sheet = sheet(arguments, &folder, &catalog)?;
     let existing = refuse_existing(&path, &sheet)?;
     if !arguments.draft {
-        sheet.set_defaults(Day::of(clock(arguments.as_of)?));
+        let today = Day::of(clock(arguments.as_of)?);
+        sheet.set_defaults(today);
         if std::io::stdin().is_terminal() {
             let (mut input, mut out) = (std::io::stdin().lock(), anstream::stderr().lock());
-            sheet.ask(&mut input, &mut out).map_err(Stop::failed)?;
+            sheet.ask(today, &mut input, &mut out).map_err(Stop::failed)?;
         }
         sheet.refuse_missing()?;
     }
@@ -175,7 +178,6 @@ impl Sheet<'_> {
             return;
         }
         or("performed_at", today.to_string());
-        or("method", "examine".to_owned());
         let performed = self
             .fields
             .get("performed_at")
@@ -190,7 +192,7 @@ impl Sheet<'_> {
     }
 
     /// Asks for what is mandatory and absent.
-    fn ask(&mut self, input: &mut impl BufRead, out: &mut impl Write) -> std::io::Result<()> {
+    fn ask(&mut self, today: Day, input: &mut impl BufRead, out: &mut impl Write) -> std::io::Result<()> {
         form::ask(self.known(), &mut self.fields, input, out)?;
         if self.fields.get("answer").map(String::as_str) != Some("satisfied") {
             return Ok(());
@@ -198,7 +200,8 @@ impl Sheet<'_> {
         for question in self.questions().filter(|question| question.required) {
             if !self.answers.contains_key(&question.id) {
                 let text = format!("{} ({}, {})", question.ask, question.id, hint(question.kind));
-                if let Some(given) = form::ask_one(&text, input, out)? {
+                let wrong = |answer: &str| wrong(question, answer, today);
+                if let Some(given) = form::ask_one(&text, wrong, input, out)? {
                     self.answers.insert(question.id.clone(), given);
                 }
             }
@@ -208,13 +211,18 @@ impl Sheet<'_> {
 
     fn refuse_missing(&self) -> Result<(), Stop> {
         let mut lines = form::missing(self.known(), &self.fields);
-        if self.fields.get("answer").map(String::as_str) == Some("satisfied") {
-            let questions = self.questions().filter(|question| question.required);
-            let open = questions.filter(|question| !self.answers.contains_key(&question.id));
-            lines.extend(
-                open.map(|one| format!("  --answer {}=…    {} ({})", one.id, one.ask, hint(one.kind))),
-            );
-        }
+        let answer = self.fields.get("answer").map(String::as_str);
+        let (asked, only_if) = match answer {
+            Some("satisfied") => (true, ""),
+            Some(_) => (false, ""),
+            None => (self.kind == "attestation", "; if it is satisfied"),
+        };
+        let questions = self.questions().filter(|question| question.required && asked);
+        let open = questions.filter(|question| !self.answers.contains_key(&question.id));
+        lines.extend(open.map(|one| {
+            let hint = hint(one.kind);
+            format!("  --answer {}=…    {} ({hint}{only_if})", one.id, one.ask)
+        }));
         if lines.is_empty() {
             return Ok(());
         }
@@ -222,6 +230,18 @@ impl Sheet<'_> {
             "this is missing, and nobody is there to ask:\n{}",
             lines.join("\n")
         )))
+    }
+}
+
+/// Why an answer cannot be.
+fn wrong(question: &Question, answer: &str, today: Day) -> Option<String> {
+    let written = write_answer(question, answer);
+    let Ok(value) = yaml::parse::<Value>("the answer", written.as_bytes()) else {
+        return Some(format!("`{answer}` is not {}", hint(question.kind)));
+    };
+    match question.fault(Some(&value), Some(today)) {
+        Some(Fault::Implausible(why)) => Some(format!("`{answer}` {why}")),
+        Some(Fault::Missing) | None => None,
     }
 }
 
@@ -233,6 +253,12 @@ fn frequency(word: &str) -> Option<Frequency> {
 fn digests(documents: &[Pair], folder: &Path) -> Result<Vec<(Pair, String)>, Stop> {
     let mut all = Vec::new();
     for (name, description) in documents {
+        if !leads_down(Path::new(name)) {
+            return Err(Stop::usage(format!(
+                "the document `{name}` leads out of `{}`; put it there first",
+                folder.display()
+            )));
+        }
         let bytes = std::fs::read(folder.join(Path::new(name))).map_err(|error| {
             Stop::usage(format!(
                 "cannot read the document `{name}` in `{}`: {error}; put it there first",
@@ -259,13 +285,26 @@ mod tests {
             ..Sheet::default()
         };
         sheet.set_defaults("2026-11-23".parse().unwrap());
-        let (mut input, mut out) = (&b"\nAll was well.\nsatisfied\n2027-02-23\n"[..], Vec::new());
-        sheet.ask(&mut input, &mut out).unwrap();
+        let (mut input, mut out) = (
+            &b"\nAll was well.\nyes\nsatisfied\nexamine\nnext year\n2027-02-23\nAnn\n2027-01-01\n2026-11-20\n"[..],
+            Vec::new(),
+        );
+        let today = "2026-11-23".parse().unwrap();
+        sheet.ask(today, &mut input, &mut out).unwrap();
         assert_eq!(sheet.fields["statement"], "All was well.");
         assert_eq!(sheet.fields["expires_at"], "2027-02-23");
         let asked = String::from_utf8(out).unwrap();
         assert!(!asked.contains("performed_by.name"), "{asked}");
         assert_eq!(asked.matches("(statement,").count(), 2, "{asked}");
+        // What cannot be is asked for again at once.
+        for wrong in [
+            "`yes` is none of satisfied, not-satisfied, not-applicable",
+            "`next year` is not a day",
+            "`2027-01-01` is 2027-01-01, which had not come yet",
+        ] {
+            assert_eq!(asked.matches(wrong).count(), 1, "{wrong}: {asked}");
+        }
+        assert_eq!(sheet.answers["list_reviewed"], "2026-11-20");
         assert!(sheet.refuse_missing().unwrap_err().message.contains("--answer"));
     }
 }

@@ -188,13 +188,17 @@ impl<'a> Sheet<'a> {
         let mut text =
             String::from("# What it rests on: files beside this one; those that sha256 names are pinned.\n");
         if self.documents.is_empty() {
-            return text + "# documents:\n#   - file: report.pdf\n#     description: what it shows\n";
+            return text
+                + "# documents:\n#   - file: report.pdf\n#     description: what it shows\n    # Its digest, as sha256sum prints it.\n\
+                 #     sha256: \"…\"\n    # The days that it is about, such as those of a badge log.\n\
+                 #     period: { from: 2026-07-01, to: 2026-09-30 }\n";
         }
         text.push_str("documents:\n");
         for ((name, description), sha256) in &self.documents {
             text.push_str(&format!(
                 "  # The file, relative to this folder.\n  - file: {}\n    # What it shows.\n    description: {}\n    \
-                 # Its digest when this was written.\n    sha256: {}\n",
+                 # Its digest when this was written.\n    sha256: {}\n    \
+                 # The days that it is about, such as those of a badge log.\n#     period: {{ from: 2026-07-01, to: 2026-09-30 }}\n",
                 quoted(name),
                 quoted(description),
                 quoted(sha256)

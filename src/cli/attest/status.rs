@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::assessment::Period;
 use crate::attestation::Subject;
@@ -16,8 +16,9 @@ use crate::cli::output::Output;
 use crate::cli::workspace::{WorkspaceArguments, load_profile};
 use crate::cli::{Exit, Stop};
 use crate::collect::{self, AttestedFolder, Keep};
-use crate::control::{Applicability, Catalog, Control, TargetFacts};
+use crate::control::{Applicability, Catalog, Control, Expression, TargetFacts};
 use crate::evidence::Row;
+use crate::profile::Profile;
 use crate::sign::TrustPolicy;
 use crate::target::Inventory;
 use crate::workspace::Workspace;
@@ -116,7 +117,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
         };
         let profile = profile.for_tags(subject.tags).map_err(Stop::usage)?;
         for control in catalog.controls.iter().filter(|control| profile.judges(control)) {
-            lines.extend(lines_of(control, &asked, &folder, &catalog));
+            lines.extend(lines_of(control, &profile, &asked, &folder, &catalog));
         }
     }
     lines.sort();
@@ -146,7 +147,13 @@ fn collector_of(control: &Control) -> Option<(&'static str, bool)> {
     Some((attested, certain))
 }
 
-fn lines_of(control: &Control, asked: &Asked<'_>, folder: &AttestedFolder, catalog: &Catalog) -> Vec<Line> {
+fn lines_of(
+    control: &Control,
+    profile: &Profile,
+    asked: &Asked<'_>,
+    folder: &AttestedFolder,
+    catalog: &Catalog,
+) -> Vec<Line> {
     let Some((collector, mandatory)) = collector_of(control) else {
         return Vec::new();
     };
@@ -172,6 +179,7 @@ fn lines_of(control: &Control, asked: &Asked<'_>, folder: &AttestedFolder, catal
         &days(asked.as_of),
         asked.as_of,
     );
+    let parameters = profile.parameters_for(control);
     let mut lines: BTreeMap<String, Line> = BTreeMap::new();
     for row in rows {
         let text = |column: &str| row.get(column).and_then(Value::as_str).map(str::to_owned);
@@ -193,7 +201,8 @@ fn lines_of(control: &Control, asked: &Asked<'_>, folder: &AttestedFolder, catal
                 ..blank()
             }
         });
-        line.faults.extend(faults(&row, asked.subject));
+        line.faults
+            .extend(faults(&row, control, &parameters, asked.subject));
     }
     // What others took the place of asks for nothing.
     for line in lines.values_mut().filter(|line| line.state == "superseded") {
@@ -211,27 +220,55 @@ fn lines_of(control: &Control, asked: &Asked<'_>, folder: &AttestedFolder, catal
     lines.into_values().collect()
 }
 
-/// What an attestation's row, or one aspect of a certificate, lacks. How long it covers an assessed period shows only in an
-/// assessment.
-fn faults(row: &Row, subject: Subject<'_>) -> Vec<String> {
-    if let Some(Value::Array(faults)) = row.get("faults") {
-        return faults
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect();
-    }
+/// What is wrong with an attestation's row, or with one aspect of a certificate, by what the control expects. How long it
+/// covers an assessed period, and what the control's other evidence comes to, shows only in an assessment.
+fn faults(
+    row: &Row,
+    control: &Control,
+    parameters: &Map<String, Value>,
+    subject: Subject<'_>,
+) -> Vec<String> {
     let text = |column: &str| row.get(column).and_then(Value::as_str).unwrap_or_default();
     let asked_here = match text("aspect") {
         "validity" | "period" | "gap" => false,
         "site" => subject.target.is_some(),
-        _ => true,
+        _ => row.get("holds") != Some(&Value::Null),
     };
-    if row.get("holds") == Some(&Value::Bool(false)) && asked_here {
-        vec![format!("{}: {}", text("aspect"), text("detail"))]
-    } else {
-        Vec::new()
+    if !asked_here || meets(row, control, parameters) {
+        return Vec::new();
     }
+    let said: Vec<String> = match row.get("faults") {
+        Some(Value::Array(faults)) => faults
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
+        _ => vec![format!("{}: {}", text("aspect"), text("detail"))],
+    };
+    if !said.is_empty() {
+        return said;
+    }
+    // Nothing is wrong with it by itself: what it says is, or the profile asks for more.
+    vec![match text("answer") {
+        "not-satisfied" => "it says that the control is not satisfied".to_owned(),
+        _ => control
+            .exception
+            .render(row, parameters)
+            .unwrap_or_else(|error| error),
+    }]
+}
+
+/// Whether a row is as the control expects, or is not what it is about. One that cannot be judged is neither.
+fn meets(row: &Row, control: &Control, parameters: &Map<String, Value>) -> bool {
+    let holds = |expression: &Expression| {
+        let judged = expression.evaluator(parameters);
+        judged.and_then(|mut evaluator| evaluator.holds(row))
+    };
+    let left_aside = control
+        .filter
+        .as_ref()
+        .is_some_and(|filter| matches!(holds(filter), Ok(false)));
+    left_aside || matches!(holds(&control.expect), Ok(true))
 }
 
 /// A period of the one day that is looked from.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::arguments::{CatalogArguments, place};
 use crate::cli::output::Output;
+use crate::cli::workspace::WorkspaceArguments;
 use crate::cli::{Exit, Stop};
 use crate::collect;
 use crate::control::{Catalog, Control};
@@ -18,9 +19,11 @@ use crate::yaml::{Place, Problem, distance};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// A folder of waivers, or files in such folders.
-    #[arg(value_name = "DIR|FILE", default_value = "waivers")]
+    /// A folder of waivers, or files in such folders; the workspace's, or `waivers`, when absent.
+    #[arg(value_name = "DIR|FILE")]
     paths: Vec<PathBuf>,
+    #[command(flatten)]
+    workspace: WorkspaceArguments,
     #[command(flatten)]
     catalog: CatalogArguments,
 }
@@ -28,7 +31,12 @@ pub(in crate::cli) struct Arguments {
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
     let catalog = arguments.catalog.load()?;
     let (mut problems, mut waivers) = (BTreeSet::new(), 0);
-    for path in &arguments.paths {
+    let paths = if arguments.paths.is_empty() {
+        vec![arguments.workspace.waivers(None)?]
+    } else {
+        arguments.paths.clone()
+    };
+    for path in &paths {
         let (folder, only) = place(path)?;
         let (count, found) = problems_of(&folder, &catalog)?;
         waivers += if only.is_some() { 1 } else { count };
@@ -87,6 +95,12 @@ fn check(waiver: &Waiver, catalog: &Catalog) -> Vec<Problem> {
         };
         place.problem(&waiver.file, message, help)
     };
+    let nothing = rows.columns().is_some_and(BTreeSet::is_empty).then(|| {
+        let message = "`rows` names no column of the row, so it accepts every exception or none";
+        let help =
+            "name the rows that are meant, or remove the line: then all are accepted, those to come too";
+        rows.place.problem(&waiver.file, message, help)
+    });
     let columns = columns(control, catalog);
     let parameters: BTreeSet<String> = control.parameters.keys().cloned().collect();
     let used = rows.columns().into_iter().flatten();
@@ -102,7 +116,7 @@ fn check(waiver: &Waiver, catalog: &Catalog) -> Vec<Problem> {
             let message = format!("`{}` has no parameter `{name}`", control.id);
             wrong(rows.place, message, &parameters)
         });
-    unknown.chain(unset).collect()
+    nothing.into_iter().chain(unknown).chain(unset).collect()
 }
 
 /// The columns of everything that may be the control's evidence.

@@ -1,7 +1,9 @@
 //! The fields of a waiver as they are asked for and written, each with its comment.
 
-use crate::cli::form::Form::{List, Text, Word};
+use crate::cli::form::Form::{Day, List, OneOf, Text};
 use crate::cli::form::{Field, field};
+
+const SEVERITIES: &[&str] = &["critical", "high", "medium", "low"];
 
 /// The fields of a waiver, but its control.
 pub(super) const WAIVER: &[Field] = &[
@@ -77,6 +79,13 @@ pub(super) const WAIVER: &[Field] = &[
         "\"database engineer\"",
         "Their role.",
     ),
+    field(
+        "requested_by.organisation",
+        Text,
+        false,
+        "\"…\"",
+        "Their organisation.",
+    ),
     field("requested_by.contact", Text, false, "\"…\"", "How to reach them."),
     field(
         "approved_by.name",
@@ -86,6 +95,13 @@ pub(super) const WAIVER: &[Field] = &[
         "Who approved it: somebody else.",
     ),
     field("approved_by.role", Text, false, "\"risk owner\"", "Their role."),
+    field(
+        "approved_by.organisation",
+        Text,
+        false,
+        "\"…\"",
+        "Their organisation.",
+    ),
     field("approved_by.contact", Text, false, "\"…\"", "How to reach them."),
     field(
         "ticket",
@@ -96,22 +112,22 @@ pub(super) const WAIVER: &[Field] = &[
     ),
     field(
         "risk.before",
-        Word,
+        OneOf(SEVERITIES),
         true,
         "high",
         "The risk without what is done instead: critical, high, medium or low.",
     ),
-    field("risk.after", Word, true, "low", "The risk with it."),
+    field("risk.after", OneOf(SEVERITIES), true, "low", "The risk with it."),
     field(
         "approved_at",
-        Word,
+        Day,
         true,
         "2026-11-23",
         "The first day on which it counts.",
     ),
     field(
         "expires_at",
-        Word,
+        Day,
         true,
         "2027-05-22",
         "The last day on which it counts.",

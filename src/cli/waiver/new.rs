@@ -14,7 +14,7 @@ use crate::cli::arguments::{CatalogArguments, clock, parse_time};
 use crate::cli::attested::{Existing, put_file};
 use crate::cli::form::{self, Given, Pair, pair};
 use crate::cli::output::Output;
-use crate::cli::workspace::schema_line;
+use crate::cli::workspace::{WorkspaceArguments, schema_line};
 use crate::cli::{Exit, Stop};
 use crate::folder::is_stem;
 use crate::signature::SignedKind;
@@ -25,9 +25,11 @@ pub(in crate::cli) struct Arguments {
     /// The control whose exceptions are accepted.
     #[arg(value_name = "CONTROL")]
     control: String,
-    /// The folder of waivers.
-    #[arg(long, value_name = "DIR", default_value = "waivers")]
-    folder: PathBuf,
+    /// The folder of waivers; the workspace's, or `waivers`, when absent.
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    #[command(flatten)]
+    workspace: WorkspaceArguments,
     /// The name of the file, without .yaml; the control when absent. Never overwrites.
     #[arg(long)]
     id: Option<String>,
@@ -56,7 +58,8 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
         )));
     }
     let given = fields(arguments)?;
-    let schema = schema_line(&arguments.folder, "waiver").unwrap_or_default();
+    let folder = &arguments.workspace.waivers(arguments.folder.as_deref())?;
+    let schema = schema_line(folder, "waiver").unwrap_or_default();
     let text = format!(
         "{schema}# Exceptions that are accepted for a time. `pgdossier waiver check` tells what is wrong with this file, \
          `pgdossier waiver sign` signs it.\n# The control whose exceptions are accepted.\ncontrol: {}\n{}",
@@ -67,7 +70,6 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     Waivers::from_files(BTreeMap::from([(file, text.clone().into_bytes())])).map_err(|problems| {
         Stop::usage(format!("nothing was written, for it would be wrong:\n{problems}"))
     })?;
-    let folder = &arguments.folder;
     std::fs::create_dir_all(folder)
         .map_err(|error| Stop::failed(format!("cannot make `{}`: {error}", folder.display())))?;
     let path = folder.join(format!("{id}.yaml"));

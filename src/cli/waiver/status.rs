@@ -10,14 +10,17 @@ use crate::attestation::Day;
 use crate::cli::arguments::{CatalogArguments, clock, parse_time};
 use crate::cli::output::Output;
 use crate::cli::waivers::RuleArguments;
+use crate::cli::workspace::WorkspaceArguments;
 use crate::cli::{Exit, Stop};
 use crate::waiver::{Rules, Signature, State, Waiver};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// A folder of waivers.
-    #[arg(value_name = "DIR", default_value = "waivers")]
-    folder: PathBuf,
+    /// A folder of waivers; the workspace's, or `waivers`, when absent.
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+    #[command(flatten)]
+    workspace: WorkspaceArguments,
     /// The day to look from: a day or RFC 3339; SOURCE_DATE_EPOCH, or now, when absent.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     as_of: Option<DateTime<Utc>>,
@@ -50,10 +53,13 @@ struct Line {
 pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> {
     let catalog = arguments.catalog.load()?;
     let as_of = clock(arguments.as_of)?;
-    let waivers = arguments
-        .rules
-        .load(&arguments.folder)?
-        .check(&catalog, as_of, None);
+    let folder = arguments.workspace.waivers(arguments.folder.as_deref())?;
+    let mut rules = arguments.rules.clone();
+    if rules.waiver_policy.is_none() {
+        let workspace = arguments.workspace.load()?;
+        rules.waiver_policy = workspace.and_then(|workspace| workspace.waiver_policy);
+    }
+    let waivers = rules.load(&folder)?.check(&catalog, as_of, None);
     let within = i64::from(arguments.within);
     let lines: Vec<Line> = waivers
         .list

@@ -206,7 +206,7 @@ fn finding_view(target: &TargetRecord, finding: &Finding) -> FindingView {
     exceptions.sort_by_key(|exception| finding.waiver_of(exception.line).is_some());
     let beyond = exceptions.iter().skip(SHOWN);
     FindingView {
-        attested: super::score::is_attested(target, finding.evidence.as_deref()),
+        attested: target.is_attested(finding),
         waived: waived(finding),
         more_waived: beyond
             .filter(|exception| finding.waiver_of(exception.line).is_some())

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use crate::assessment::TargetRecord;
-use crate::finding::{Score, Status};
 
 #[derive(Serialize)]
 pub(super) struct ScoreView {
@@ -18,33 +17,16 @@ pub(super) struct ScoreView {
 
 impl ScoreView {
     pub(super) fn of(targets: &[&TargetRecord]) -> Self {
-        let score = Score::of(targets.iter().flat_map(|target| &target.findings));
+        let score = TargetRecord::score_of(targets.iter().copied());
         let shown = |percent: Option<usize>, good: usize| match percent {
             Some(percent) => format!("{percent} % ({good} of {})", score.applicable),
             None => "nothing applies".to_owned(),
         };
         Self {
             raw: shown(score.raw(), score.satisfied),
-            attested: targets.iter().map(|target| attested_in(target)).sum(),
+            attested: score.attested,
             waived: score.waived,
             with_waivers: shown(score.with_waivers(), score.satisfied + score.waived),
         }
     }
-}
-
-fn attested_in(target: &TargetRecord) -> usize {
-    let good = |finding: &&crate::finding::Finding| finding.status == Status::Satisfied;
-    let findings = target.findings.iter().filter(good);
-    findings
-        .filter(|finding| is_attested(target, finding.evidence.as_deref()))
-        .count()
-}
-
-/// Whether an evidence is what people or third parties state.
-pub(super) fn is_attested(target: &TargetRecord, evidence: Option<&str>) -> bool {
-    evidence
-        .and_then(|name| target.evidence.get(name))
-        .is_some_and(|evidence| {
-            ["attestation", "certificate"].contains(&evidence.provenance.collector.as_str())
-        })
 }

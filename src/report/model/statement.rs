@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{SOON, slug};
 use crate::assessment::TargetRecord;
 use crate::evidence::Row;
+use crate::finding::{Finding, Status};
 
 #[derive(Clone, PartialEq, Serialize)]
 pub(super) struct StatementView {
@@ -21,8 +22,8 @@ pub(super) struct StatementView {
     /// The state for a reader: `valid` and near its end is `expiring`.
     shown: String,
     days_left: i64,
-    /// Targets whose site the certificate does not cover.
-    uncovered: Vec<String>,
+    /// What is wrong with it, each with the targets on which that is so.
+    faults: Vec<FaultView>,
     summary: String,
     details: Vec<(String, String)>,
     documents: Vec<DocumentView>,
@@ -30,15 +31,34 @@ pub(super) struct StatementView {
 }
 
 #[derive(Clone, PartialEq, Serialize)]
+struct FaultView {
+    text: String,
+    targets: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Serialize)]
 struct DocumentView {
     name: String,
     description: String,
+    /// The days that it is about.
+    period: Option<String>,
     state: String,
     sha256: Option<String>,
     path: Option<String>,
 }
 
 impl StatementView {
+    fn add_fault(&mut self, text: String, target: &str) {
+        let known = self.faults.iter_mut().find(|fault| fault.text == text);
+        match known {
+            Some(known) => add(&mut known.targets, target),
+            None => self.faults.push(FaultView {
+                text,
+                targets: vec![target.to_owned()],
+            }),
+        }
+    }
+
     /// Whether somebody has to renew it, now or soon.
     pub(super) fn needs_attention(&self) -> bool {
         match self.state.as_str() {
@@ -59,7 +79,12 @@ pub(super) fn statements(targets: &[&TargetRecord]) -> Vec<StatementView> {
             if kind != "attestation" && kind != "certificate" {
                 continue;
             }
-            for row in &evidence.table.rows {
+            let finding = target
+                .findings
+                .iter()
+                .find(|finding| finding.evidence.as_ref() == Some(name));
+            for (index, row) in evidence.table.rows.iter().enumerate() {
+                let said = finding.map_or_else(Vec::new, |finding| faults(row, index + 1, finding));
                 let view = view(kind, row);
                 let aspect = aspect(row);
                 let index = views
@@ -81,15 +106,55 @@ pub(super) fn statements(targets: &[&TargetRecord]) -> Vec<StatementView> {
                     if let Some(aspect) = aspect.filter(|aspect| !known.details.contains(aspect)) {
                         known.details.push(aspect);
                     }
-                    if row.get("covers_site") == Some(&Value::Bool(false)) {
-                        add(&mut known.uncovered, &target.summary.id);
+                    for fault in said {
+                        known.add_fault(fault, &target.summary.id);
                     }
                 }
             }
         }
     }
+    for view in views.iter_mut().filter(|view| !view.faults.is_empty()) {
+        // What is valid and wanting is no comfort.
+        if ["valid", "expiring"].contains(&view.shown.as_str()) {
+            "exceptions".clone_into(&mut view.shown);
+        }
+    }
     views.sort_by(|left, right| left.anchor.cmp(&right.anchor));
     views
+}
+
+/// What is wrong with what a row says, by what the control expects of it.
+fn faults(row: &Row, line: usize, finding: &Finding) -> Vec<String> {
+    let exception = finding.exceptions.iter().find(|exception| exception.line == line);
+    let text = |column: &str| row.get(column).and_then(Value::as_str).unwrap_or_default();
+    let aspect = text("aspect");
+    if !aspect.is_empty() {
+        // The control's sentence begins with whose certificate it is, which stands above it here.
+        let after = |said: &str| {
+            said.split_once(&format!(", {aspect}: "))
+                .map(|(_, rest)| rest.to_owned())
+        };
+        let own = format!("{aspect}: {}", text("detail"));
+        return match exception {
+            Some(exception) => vec![after(&exception.text).map_or(own, |rest| format!("{aspect}: {rest}"))],
+            None if finding.status == Status::NotEvaluated
+                && row.get("holds") == Some(&Value::Bool(false)) =>
+            {
+                vec![own]
+            }
+            None => Vec::new(),
+        };
+    }
+    let own = row.get("faults").and_then(Value::as_array).into_iter().flatten();
+    let own: Vec<String> = own.filter_map(Value::as_str).map(str::to_owned).collect();
+    match exception {
+        None => Vec::new(),
+        Some(_) if !own.is_empty() => own,
+        Some(_) if text("answer") == "not-satisfied" => {
+            vec!["it says that the control is not satisfied".to_owned()]
+        }
+        Some(exception) => vec![exception.text.clone()],
+    }
 }
 
 fn add(list: &mut Vec<String>, item: &str) {
@@ -139,7 +204,6 @@ fn view(kind: &str, row: &Row) -> StatementView {
                 ("Replaced by", "superseded_by"),
                 ("Withdrawn at", "revoked_at"),
                 ("Withdrawn because", "revoked_reason"),
-                ("What is wrong with it", "faults"),
             ],
         )
     } else {
@@ -191,7 +255,7 @@ fn view(kind: &str, row: &Row) -> StatementView {
         },
         state,
         days_left,
-        uncovered: Vec::new(),
+        faults: Vec::new(),
         summary,
         details: labels
             .iter()
@@ -234,11 +298,10 @@ fn answers(row: &Row) -> Vec<(String, String)> {
 
 /// What a row says of one aspect of a certificate, where that is more than its other details say.
 fn aspect(row: &Row) -> Option<(String, String)> {
-    let label = match (row.get("aspect")?.as_str()?, row.get("holds")?.as_bool()) {
-        ("complementary", _) => "Left to us",
-        ("noted-exception", _) => "Exception noted by the issuer",
-        ("gap", _) => "Since its end",
-        (_, Some(false)) => "What is wrong with it",
+    let label = match row.get("aspect")?.as_str()? {
+        "complementary" => "Left to us",
+        "noted-exception" => "What follows from an exception",
+        "gap" => "Since its end",
         _ => return None,
     };
     Some((label.to_owned(), row.get("detail")?.as_str()?.to_owned()))
@@ -250,7 +313,11 @@ fn documents(row: &Row) -> Vec<DocumentView> {
         .flatten()
         .map(|document| {
             let text = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
+            let day = |end: &str| document.get("period")?.get(end)?.as_str();
             DocumentView {
+                period: day("from")
+                    .zip(day("to"))
+                    .map(|(from, to)| format!("{from} to {to}")),
                 name: text("name").unwrap_or_default(),
                 description: text("description").unwrap_or_default(),
                 state: text("state").unwrap_or_default(),

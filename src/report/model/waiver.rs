@@ -40,7 +40,14 @@ pub(super) fn waivers(
         .map(|waiver| {
             let mut waiver = waiver.clone();
             waiver.unseen.retain(shown);
-            view(&waiver, whole)
+            let there = targets
+                .iter()
+                .filter(|target| waiver.is_about(&target.summary))
+                .flat_map(|target| &target.findings)
+                .filter(|finding| finding.control == waiver.control)
+                .map(|finding| finding.exceptions.len())
+                .sum();
+            view(&waiver, whole.then_some(there))
         })
         .collect()
 }
@@ -57,10 +64,19 @@ pub(super) fn anchor(place: &str) -> String {
     format!("waiver-{}", slug(place))
 }
 
-fn view(waiver: &JudgedWaiver, whole: bool) -> WaiverView {
+/// `there` is how many exceptions the control has, if these are all targets.
+fn view(waiver: &JudgedWaiver, there: Option<usize>) -> WaiverView {
     let words = &waiver.words;
-    let exceptions = count(waiver.matched, "exception");
-    let servers = if whole { "" } else { ", on all servers together" };
+    let exceptions = match there {
+        Some(there) if there > waiver.matched => format!("{} of {there} exceptions", waiver.matched),
+        Some(there) if there > 1 => format!("all {there} exceptions"),
+        _ => count(waiver.matched, "exception"),
+    };
+    let servers = if there.is_some() {
+        ""
+    } else {
+        ", on all servers together"
+    };
     WaiverView {
         anchor: anchor(&waiver.place()),
         place: waiver.place(),
