@@ -142,8 +142,8 @@ impl Made {
             TrustPolicy::single(key.public_key(), owner, role, as_of(), until)
         };
         let mut policy = one(&self.assessor, "Ada", "assessor");
-        policy.add(one(&self.redactor, "Rita", "redactor"));
-        policy.add(one(&self.reviewer, "Rob", "reviewer"));
+        policy.add(one(&self.redactor, "Rita", "redactor")).unwrap();
+        policy.add(one(&self.reviewer, "Rob", "reviewer")).unwrap();
         policy
     }
 

@@ -87,7 +87,8 @@ impl Against<'_, '_> {
             self.store,
             self.policy,
             self.verified,
-            &self.options.limits,
+            // It names files, of which there may be many.
+            self.options.limits.held_bytes,
             &CODES,
         )?;
         let Some(trusted) = trusted else {
