@@ -229,7 +229,11 @@ mod tests {
         let text = |length: usize| format!("{{\"a\": [\"{}\", 1]}}", "x".repeat(length));
         assert_eq!(check(text(1000)), Ok(()));
         assert!(check(text(1001)).unwrap_err().contains("longer than 1000 bytes"));
-        assert!(check(format!("[{}]", "1".repeat(1001))).unwrap_err().contains("longer"));
+        assert!(
+            check(format!("[{}]", "1".repeat(1001)))
+                .unwrap_err()
+                .contains("longer")
+        );
         let quotes = format!("[\"{}\"]", "\\\"".repeat(501));
         assert!(check(quotes).unwrap_err().contains("longer than 1000 bytes"));
         // Many short ones are as good as ever.

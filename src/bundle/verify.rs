@@ -214,10 +214,10 @@ impl Run {
             files.failures.extend(files.absent.iter().map(absent));
             files.failures.sort_by(|a, b| a.path.cmp(&b.path));
         }
-        let (failures, left_out) =
-            integrity::check_records(store, &files.failures, threads, &options.limits);
+        let (failures, left_out) = integrity::check_records(store, &files.failures, threads, &options.limits);
         self.record(10, files.failures, notes);
-        let note = (left_out > 0).then(|| format!("{left_out} records that are not the sealed ones were not read"));
+        let note =
+            (left_out > 0).then(|| format!("{left_out} records that are not the sealed ones were not read"));
         self.record(11, failures, note.into_iter().collect());
 
         let stated = &verified.statement.predicate;

@@ -115,7 +115,10 @@ impl Scanner<'_> {
     fn check_not_continued(&self, quote: char) -> Result<(), &'static str> {
         let mut rest = self.rest.trim_start();
         while let Some(comment) = rest.strip_prefix("--") {
-            rest = comment.split_once('\n').map_or("", |(_, after)| after).trim_start();
+            rest = comment
+                .split_once('\n')
+                .map_or("", |(_, after)| after)
+                .trim_start();
         }
         if quote == '\'' && rest.starts_with('\'') {
             return Err("a quote in its query goes on in another line");

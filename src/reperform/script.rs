@@ -70,10 +70,17 @@ fn opening(summary: &Summary, target: &TargetRecord, server: &ServerIdentity) ->
     let (bundle, id) = (line(&summary.id), line(&target.summary.id));
     let (role, database) = (line(&server.role), line(&server.database));
     // People copy this line into a shell.
-    let plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));
+    let plain = |name: &str| {
+        name.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+    };
     let (to_role, to_database) = (
         if plain(&role) { role.as_str() } else { "…" },
-        if plain(&database) { database.as_str() } else { "…" },
+        if plain(&database) {
+            database.as_str()
+        } else {
+            "…"
+        },
     );
     format!(
         "{FORMAT}
