@@ -91,7 +91,8 @@ impl Store {
         let mut paths = PathSet::default();
         for entry in &entries {
             if let Err(problem) = paths.insert(&entry.path) {
-                failures.push(Failure::at("folder.path", &entry.path, problem.to_string()));
+                let shown = entry.path.escape_default().to_string();
+                failures.push(Failure::at("folder.path", &shown, problem.to_string()));
             }
         }
         failures.sort();
