@@ -224,6 +224,25 @@ fn a_redactor_cannot_show_what_was_not_sealed() {
 }
 
 #[test]
+fn whoever_seals_and_redacts_cannot_do_without_commitments() {
+    let made = Made::new("acme-9");
+    let copy = made.usual_copy();
+    let good = std::fs::read_to_string(copy.join("commitments.txt")).unwrap();
+    made.commit_to(&copy, Some(&good));
+    assert_eq!(made.codes(&copy), Vec::<&str>::new());
+    for (commitments, code) in [
+        (None, "commitment.absent"),
+        (Some("nothing\n"), "commitment.format"),
+        (Some(good.trim_end()), "commitment.format"),
+    ] {
+        let copy = made.usual_copy();
+        made.commit_to(&copy, commitments);
+        let codes = made.codes(&copy);
+        assert_eq!(codes, [code]);
+    }
+}
+
+#[test]
 fn a_redaction_counts_only_when_the_policy_lets_its_signer_redact_this_bundle() {
     let (made, stranger) = (Made::new("acme-5"), SigningKey::generate().unwrap());
     let lie = |signer: &SigningKey, change: &dyn Fn(&mut Value)| -> Vec<&'static str> {
@@ -363,7 +382,10 @@ fn what_cannot_be_withheld_soundly_is_refused() {
         .unwrap()
         .check_integrity();
     let message = error.err().unwrap().to_string();
-    assert!(message.contains("this is a redacted copy"), "{message}");
+    assert!(
+        message.contains("this is a redacted copy") && message.contains("redaction.copy"),
+        "{message}"
+    );
     let left: BTreeSet<String> = crate::support::names(&made.dir.path().join("refused"))
         .into_iter()
         .collect();
