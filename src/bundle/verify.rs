@@ -195,7 +195,7 @@ impl Run {
         .check();
         files
             .failures
-            .extend(redaction::lost_signatures(policy, &files.absent));
+            .extend(redaction::lost_signatures(policy, &files.absent, store));
         let absent = std::mem::take(&mut files.absent);
         let excused;
         (excused, files.absent) = absent

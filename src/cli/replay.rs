@@ -14,6 +14,7 @@ use crate::assessment::{Assessment, Period, TargetRecord};
 use crate::bundle::IntactBundle;
 use crate::collect::{self, Deriving, Plan};
 use crate::control::Catalog;
+use crate::escape;
 use crate::evaluate::{Evaluating, evaluate, waive};
 use crate::evidence::{Evidence, Table};
 use crate::finding::{Finding, Tally};
@@ -73,7 +74,8 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
         if differing.is_empty() {
             format!("{populations} populations derived and {findings} findings judged again, each identical with the sealed ones")
         } else {
-            differing.join("\n")
+            let lines = differing.iter().map(|line| escape::terminal(line));
+            lines.collect::<Vec<_>>().join("\n")
         }
     });
     for path in &unread {

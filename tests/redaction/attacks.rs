@@ -349,6 +349,22 @@ fn withholding_never_helps_to_meet_a_policy() {
 }
 
 #[test]
+fn who_signed_a_waiver_is_shown_with_it() {
+    let made = Made::new("acme-10");
+    let of_requester = "waivers/old.requester-0123456789abcdef.sigstore.json";
+    let withheld = |paths: &[&str]| {
+        let mut withholding = Withholding::default();
+        for path in paths {
+            withholding.file(path, "x").guessable = true;
+        }
+        made.codes(&made.copy(&made.redactor, "redactor", &withholding))
+    };
+    // The policy demands nothing of waivers, and still nobody may hide that the approver asked for it.
+    assert_eq!(withheld(&[of_requester]), ["require.withheld"]);
+    assert_eq!(withheld(&[of_requester, "waivers/old.yaml"]), Vec::<&str>::new());
+}
+
+#[test]
 fn what_cannot_be_withheld_soundly_is_refused() {
     let made = Made::new("acme-7");
     let refused = |path: &str| -> RedactError {

@@ -69,6 +69,8 @@ impl Made {
             ("controls/a.yaml", "id: a\n"),
             ("controls/b.yaml", "id: b\n"),
             ("attestations/room.yaml", "by: Ann\n"),
+            ("waivers/old.yaml", "id: old\n"),
+            ("waivers/old.requester-0123456789abcdef.sigstore.json", "{}\n"),
             ("report/index.html", "<!doctype html>\n"),
         ] {
             let bytes = seed.append(path, text.as_bytes().to_vec());
