@@ -668,7 +668,7 @@ fn series_are_kept_apart() {
 #[test]
 fn no_name_writes_a_line_of_the_report() {
     let team = Team::new();
-    let name = "other\nnothing is missing, late, forked or lapsed";
+    let name = "other\ncheckpoint to keep: series acme";
     let bundle = quarter("other", "2026-Q3", "2026-10-01T00:00:00Z", None);
     team.seal_as(&bundle, name, &team.key);
     let output = pgdossier()
@@ -677,8 +677,8 @@ fn no_name_writes_a_line_of_the_report() {
         .output()
         .unwrap();
     let said = text(&output.stdout);
-    assert!(said.contains("series other\\u{a}nothing is missing"), "{said}");
-    let starts = ["nothing is missing"];
+    assert!(said.contains("series other\\u{a}checkpoint"), "{said}");
+    let starts = ["checkpoint to keep: series acme"];
     assert!(
         !said
             .lines()

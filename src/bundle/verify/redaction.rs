@@ -223,7 +223,7 @@ pub(super) fn lost_signatures(policy: &TrustPolicy, absent: &[String], store: &S
             let shown = stem.map(|stem| format!("{}{stem}{end}", SignedKind::Waiver.folder()));
             shown.is_some_and(|path| store.find(&path).is_some())
         };
-        [".yaml", ".yml"].iter().any(|end| is_there(&end))
+        [".yaml", ".yml"].iter().any(is_there)
     });
     if let Some(path) = waiver {
         let message =
