@@ -32,8 +32,12 @@ pub fn sql_identifier(name: &str) -> String {
     sql_quoted(name, '"')
 }
 
-/// A text as an SQL literal, likewise.
+/// A text as an SQL literal, likewise. With backslashes, in the one form that means the same whatever
+/// `standard_conforming_strings` says.
 pub fn sql_literal(text: &str) -> String {
+    if text.contains('\\') && !text.chars().any(is_invisible) {
+        return format!("E{}", sql_quoted(&text.replace('\\', "\\\\"), '\''));
+    }
     sql_quoted(text, '\'')
 }
 
@@ -69,6 +73,25 @@ pub fn terminal(text: &str) -> Cow<'_, str> {
             show(&mut out, c)
         } else {
             out.push(c)
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// JSON with everything that nobody sees written by its number: it means the same, and does nothing to a terminal.
+pub fn json(text: &str) -> Cow<'_, str> {
+    let hidden = |c: char| is_invisible(c) && c != '\n';
+    if is_plain(text, b"") || !text.chars().any(hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
         }
     }
     Cow::Owned(out)
@@ -185,6 +208,23 @@ mod tests {
             "https\\://evil.example www\\.evil.example"
         );
         assert_eq!(markdown_block("sql", "a\n```\nb"), "````sql\na\n```\nb\n````");
+    }
+
+    #[test]
+    fn what_nobody_sees_in_json_is_written_by_its_number_and_means_the_same() {
+        let value = serde_json::json!({"a\u{9b}": "\u{1b}[2J\u{202e}\u{e0041}é\n"});
+        let (plain, shown) = (value.to_string(), serde_json::to_string_pretty(&value).unwrap());
+        let shown = json(&shown);
+        assert!(plain.contains('\u{202e}') && !shown.chars().any(|c| is_invisible(c) && c != '\n'));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+        assert!(shown.contains("\\u202e\\udb40\\udc41é"), "{shown}");
+    }
+
+    #[test]
+    fn a_literal_means_the_same_whatever_the_server_makes_of_backslashes() {
+        assert_eq!(sql_literal("a'b"), "'a''b'");
+        assert_eq!(sql_literal("\\' \\! id --"), "E'\\\\'' \\\\! id --'");
+        assert_eq!(sql_literal("a\u{202e}\\"), "U&'a\\+00202E\\\\'");
     }
 
     #[test]

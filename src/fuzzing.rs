@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use crate::bundle::{Limits, Verdict, VerifyOptions, fuzzing as bundle, verify};
 use crate::control::{Catalog, Guide, RawControl};
 use crate::evidence::Table;
-use crate::sign::{Envelope, SshSignature, TrustPolicy};
+use crate::sign::{Envelope, Roots, SshSignature, TrustPolicy, check_token, check_token_itself, seal_token};
 use crate::yaml;
 
 /// Hands one input to what reads a form; panics when the form's promise is broken.
@@ -27,10 +27,14 @@ pub const FORMS: &[(&str, Feed)] = &[
     ("manifest", manifest),
     ("ssh-signature", ssh_signature),
     ("statement", statement),
+    ("timestamp", timestamp),
     ("trust-policy", trust_policy),
 ];
 
 const GENUINE: &[u8] = include_bytes!("../fuzz/corpus/archive/genuine.zip");
+/// What authorities under these roots stamped in the corpus; made with `openssl ts`.
+const STAMPED: &[u8] = include_bytes!("../fuzz/genuine/stamped.bin");
+const ROOTS: &str = include_str!("../fuzz/genuine/roots.pem");
 const POLICY: &[u8] = include_bytes!("../fuzz/corpus/trust-policy/genuine.json");
 
 /// Only the genuine archive verifies, whatever else is handed in.
@@ -115,6 +119,24 @@ pub fn statement(bytes: &[u8]) {
     }
 }
 
+/// What is kept of an authority's answer is taken again, and kept as it is; and whatever leads to a root says when.
+pub fn timestamp(bytes: &[u8]) {
+    let Ok(roots) = Roots::from_pem(&[ROOTS.to_owned()]) else {
+        panic!("the roots that go with the corpus cannot be read");
+    };
+    let (stored, time) = match seal_token(bytes, STAMPED, None, Some(&roots)) {
+        Ok(sealed) => sealed,
+        Err(_) => {
+            assert!(check_token(bytes, STAMPED, &roots).is_err());
+            return;
+        }
+    };
+    assert!(check_token_itself(&stored, STAMPED).is_ok());
+    assert_eq!(check_token(&stored, STAMPED, &roots), Ok(time));
+    let again = seal_token(&stored, STAMPED, None, Some(&roots));
+    assert_eq!(again.map(|(bytes, _)| bytes), Ok(stored));
+}
+
 /// A policy that is taken means the same when it is written again.
 pub fn trust_policy(bytes: &[u8]) {
     if let Ok(policy) = TrustPolicy::from_json(bytes) {
@@ -159,6 +181,15 @@ mod tests {
                     .exists(),
                 "{name} is not fuzzed"
             );
+        }
+    }
+
+    #[test]
+    fn the_corpus_holds_answers_of_authorities_of_both_kinds() {
+        let roots = Roots::from_pem(&[ROOTS.to_owned()]).unwrap();
+        for name in ["answer-rsa.tsr", "answer-ec.tsr"] {
+            let answer = std::fs::read(corpus().join("timestamp").join(name)).unwrap();
+            assert!(seal_token(&answer, STAMPED, None, Some(&roots)).is_ok(), "{name}");
         }
     }
 

@@ -89,6 +89,10 @@ impl Planning<'_> {
                     let file = self.withholding.file(path, &rule.reason);
                     file.guessable |= rule.guessable;
                     self.sources.push(Source::File((*path).clone()));
+                    if let Some(table) = self.records.any_table(path).filter(|_| !rule.copies) {
+                        let all = (0..table.rows.len()).collect();
+                        self.values.add(path, &table, &all, None);
+                    }
                 }
                 if matching.is_empty() {
                     self.wrong(rule, "no file of the bundle matches `files`");

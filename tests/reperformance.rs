@@ -306,6 +306,37 @@ fn hostile_names_and_secrets_do_nothing() {
 }
 
 #[test]
+fn names_stay_names_whatever_becomes_of_the_connection() {
+    // Without a connection, or where a server says so, psql reads backslashes in quotes as it did long ago.
+    let cluster = prepared(None, &[]);
+    let hostile = "\\' \\! touch mark --";
+    sql(&cluster, "postgres", "CREATE DATABASE \"AAA\"");
+    sql(&cluster, "postgres", &format!("CREATE DATABASE \"{hostile}\""));
+    sql(
+        &cluster,
+        "postgres",
+        "CREATE ROLE \"$(touch mark)\" LOGIN; GRANT pg_monitor TO \"$(touch mark)\"",
+    );
+    let workspace = Workspace::new();
+    let auditor = conninfo_as(&cluster, "$(touch mark)", "postgres");
+    let assessed = workspace.assessed(&auditor);
+    let old_strings = "ALTER SYSTEM SET standard_conforming_strings = off";
+    sql(&cluster, "postgres", old_strings);
+    sql(&cluster, "postgres", "SELECT pg_reload_conf()");
+    let seen = run(&kit(&assessed), &auditor);
+    assert!(seen.finished().starts_with("finished: "), "{}", seen.stderr);
+    assert!(!kit(&assessed).with_file_name("mark").exists());
+    sql(&cluster, "postgres", "ALTER DATABASE \"AAA\" CONNECTION LIMIT 0");
+    let seen = run(&kit(&assessed), &auditor);
+    assert!(seen.stderr.contains("AAA"), "{}", seen.stderr);
+    assert!(!kit(&assessed).with_file_name("mark").exists());
+    // Nor does the line that people copy into a shell.
+    let script = std::fs::read_to_string(kit(&assessed)).unwrap();
+    let copied = script.lines().find(|line| line.contains("psql -X -f")).unwrap();
+    assert!(copied.contains("user=… dbname=postgres"), "{copied}");
+}
+
+#[test]
 fn a_query_that_psql_would_misread_is_not_asked() {
     let cluster = prepared(None, &[]);
     let workspace = Workspace::new();

@@ -405,3 +405,92 @@ fn any_changed_byte_of_a_review_is_noticed() {
         );
     }
 }
+
+/// An SSH agent that has a key, and signs with anything but that. Ends with the tests.
+fn lying_agent(socket: &Path, public: &pgdossier::sign::PublicKey) {
+    use std::io::{Read as _, Write as _};
+    let text = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat();
+    let blob = {
+        let encoded = public.to_ssh();
+        let encoded = encoded.split(' ').nth(1).unwrap();
+        base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded).unwrap()
+    };
+    let identities = [&[12, 0, 0, 0, 1][..], &text(&blob), &text(b"ines")].concat();
+    let signature = [text(b"ssh-ed25519"), text(&[7; 64])].concat();
+    let signed = [&[14][..], &text(&signature)].concat();
+    let listener = std::os::unix::net::UnixListener::bind(socket).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut length = [0; 4];
+            while stream.read_exact(&mut length).is_ok() {
+                let mut question = vec![0; u32::from_be_bytes(length) as usize];
+                stream.read_exact(&mut question).unwrap();
+                // 11 asks for identities, 13 for a signature.
+                let answer = if question[0] == 11 { &identities } else { &signed };
+                stream.write_all(&text(answer)).unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn an_agent_that_signs_something_else_leaves_nothing() {
+    let office = Office::new();
+    let key = SigningKey::generate().unwrap();
+    lying_agent(&office.path("agent"), key.public_key());
+    let output = support::pgdossier()
+        .current_dir(office.folder.path())
+        .env("SSH_AUTH_SOCK", office.path("agent"))
+        .args([
+            "review",
+            "acme",
+            "--decision",
+            "approve",
+            "--key",
+            "ssh-agent:",
+            "--as-of",
+            DECIDED,
+        ])
+        .output()
+        .unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("returned a signature that does not verify"),
+        "{said}"
+    );
+    assert!(!office.sealed.folder.join("reviews").exists());
+    assert_eq!(office.failures(), [""; 0]);
+}
+
+#[test]
+fn the_commands_in_the_bundle_show_the_review_that_is_by_the_key_at_hand() {
+    let office = Office::new();
+    for key in ["ines", "tomas"] {
+        assert!(office.review(key, "approve", key).status.success());
+    }
+    let page = std::fs::read_to_string(office.sealed.folder.join("VERIFY.md")).unwrap();
+    let block = page
+        .split("```bash\n")
+        .find(|block| block.contains("for review in"))
+        .unwrap();
+    let block = block.split("```").next().unwrap();
+    for (key, other) in [("ines", "tomas"), ("tomas", "ines")] {
+        std::fs::copy(office.path(&format!("{key}.pub")), office.path("reviewer.pem")).unwrap();
+        let mut shell = std::process::Command::new("sh");
+        let output = shell
+            .args(["-euc", block])
+            .current_dir(&office.sealed.folder)
+            .output()
+            .unwrap();
+        let said = text(&output.stdout);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(said.contains(&format!("\"comment\": \"{key}\"")), "{said}");
+        assert!(!said.contains(&format!("\"comment\": \"{other}\"")), "{said}");
+        assert!(
+            said.contains("not by this key, or about another bundle: reviews/"),
+            "{said}"
+        );
+    }
+}

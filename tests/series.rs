@@ -664,3 +664,25 @@ fn series_are_kept_apart() {
     let (code, json, _) = team.check(&policy, &["--series", "acme", "--remember"]);
     assert_eq!(code, 0, "{json:#}");
 }
+
+#[test]
+fn no_name_writes_a_line_of_the_report() {
+    let team = Team::new();
+    let name = "other\ncheckpoint to keep: series acme";
+    let bundle = quarter("other", "2026-Q3", "2026-10-01T00:00:00Z", None);
+    team.seal_as(&bundle, name, &team.key);
+    let output = pgdossier()
+        .args(["series", "status", "--as-of", "2026-11-01"])
+        .arg(team.bundles())
+        .output()
+        .unwrap();
+    let said = text(&output.stdout);
+    assert!(said.contains("series other\\u{a}checkpoint"), "{said}");
+    let starts = ["checkpoint to keep: series acme"];
+    assert!(
+        !said
+            .lines()
+            .any(|line| starts.iter().any(|start| line.starts_with(start))),
+        "{said}"
+    );
+}

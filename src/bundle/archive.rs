@@ -42,13 +42,15 @@ pub(crate) struct Positions {
 
 impl Positions {
     pub(crate) fn of<'a>(top: &str, members: impl Iterator<Item = (&'a str, u64)>) -> Self {
-        let mut offset = 0;
+        let mut offset = 0_u64;
         let mut positions = Vec::new();
         for (path, size) in members {
             let extra = if fits(size).is_some() { 0 } else { 20 };
-            let data = offset + (LOCAL_BYTES + top.len() + 1 + path.len() + extra) as u64;
+            // Sizes are what an archive says: however large, their sum is never a small one.
+            let header = (LOCAL_BYTES + top.len() + 1 + path.len() + extra) as u64;
+            let data = offset.saturating_add(header);
             positions.push((offset, data));
-            offset = data + size;
+            offset = data.saturating_add(size);
         }
         Self {
             members: positions,
@@ -367,8 +369,7 @@ fn parse_entry(rest: &mut &[u8]) -> Option<CentralEntry> {
         method: get16(fixed, 10)?,
         attributes: get32(fixed, 38)?,
         crc32: get32(fixed, 16)?,
-        // Sizes that could overflow an offset are nonsense.
-        size: (size < 1 << 62).then_some(size)?,
+        size,
     })
 }
 

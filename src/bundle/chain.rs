@@ -1,5 +1,7 @@
 //! The place of a bundle in its series: which bundles came before it, and that none was dropped or exchanged.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
@@ -70,7 +72,7 @@ impl Leaves {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Failure> {
         let wrong = |message: String| Failure::at("chain.format", LEAVES, message);
         let text = std::str::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text".to_owned()))?;
-        let mut leaves = Self::default();
+        let (mut leaves, mut known) = (Self::default(), BTreeSet::new());
         for (number, line) in (1_u64..).zip(text.split_inclusive('\n')) {
             let leaf = line
                 .strip_suffix('\n')
@@ -87,7 +89,7 @@ impl Leaves {
                     "line {number} is not `<sha256>`, two spaces, a bundle id and a line feed"
                 )));
             };
-            if leaves.contains(id) {
+            if !known.insert(id) {
                 return Err(wrong(format!("line {number} names bundle `{id}` a second time")));
             }
             leaves = leaves.followed_by(statement, id);

@@ -67,7 +67,8 @@ openssl ts -reply -in ../response.tsr -text | grep 'Time stamp:'
 ```
 
 6. Only if somebody reviewed the bundle (`reviews/` is here): each review holds a statement about this one, with what was
-decided. The reviewer's key, `reviewer.pem`, must come from the reviewer. What verifies it depends on the kind of key.
+decided. The reviewer's key, `reviewer.pem`, must come from the reviewer. What verifies it depends on the kind of key. A
+review by somebody else is named and not shown.
 
 ```bash
 for review in reviews/*.sigstore.json; do
@@ -78,7 +79,27 @@ for review in reviews/*.sigstore.json; do
   grep -q "\"sha256\": \"$(sha256sum < statement.json | cut -c1-64)\"" ../review.json &&
     {{ openssl pkeyutl -verify -pubin -inkey ../reviewer.pem -rawin -in ../review.bin -sigfile ../review.sig ||
        openssl dgst -sha256 -verify ../reviewer.pem -signature ../review.sig ../review.bin; }} &&
-    cat ../review.json
+    cat ../review.json || echo "not by this key, or about another bundle: $review"
+done
+```
+
+7. Only if this is a redacted copy (`redaction/` is here): in step 1, `sha256sum` needs `--ignore-missing`, and the second
+command prints what is withheld and what is under `redaction/` and `redacted/`. What is withheld is signed by whoever made
+the copy; their key, `redactor.pem`, must come from them. The third command prints nothing if just what they name is
+missing, and the fourth checks what is shown of files in part. That it leads to what was sealed, `pgdossier verify` checks.
+
+```bash
+for redaction in redaction/*.sigstore.json; do
+  [ -e "$redaction" ] || continue
+  sed -n 's/.*"payload": "\([^"]*\)".*/\1/p' "$redaction" | base64 -d > ../redaction.json
+  sed -n 's/.*"sig": "\([^"]*\)".*/\1/p' "$redaction" | base64 -d > ../redaction.sig
+  ( printf 'DSSEv1 28 application/vnd.in-toto+json %d ' "$(wc -c < ../redaction.json)"; cat ../redaction.json ) > ../redaction.bin
+  grep -q "\"sha256\": \"$(sha256sum < statement.json | cut -c1-64)\"" ../redaction.json
+  openssl pkeyutl -verify -pubin -inkey ../redactor.pem -rawin -in ../redaction.bin -sigfile ../redaction.sig ||
+    openssl dgst -sha256 -verify ../redactor.pem -signature ../redaction.sig ../redaction.bin
+  ( sed -n 's/^ *"path": "\([^"]*\)",$/\1/p' ../redaction.json; cut -c67- MANIFEST.sha256 | while read -r path; do [ -e "$path" ] || echo "$path"; done ) | LC_ALL=C sort | uniq -u
+  awk -F'"' '$2 == "path" {{ path = $4 }} $2 == "sha256" && path {{ print $4 "  redacted/" path ".rows.ndjson" }}' ../redaction.json > ../redacted.sha256
+  [ ! -s ../redacted.sha256 ] || sha256sum --quiet --strict -c ../redacted.sha256
 done
 ```
 

@@ -1,5 +1,6 @@
 //! What can be checked without trusting anybody: that statement, manifest and files agree.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::digest::Digest;
@@ -178,13 +179,19 @@ pub(crate) fn redaction(store: &Store) -> Option<Failure> {
     ))
 }
 
-/// Step 11: our own records are strict JSON.
-pub(crate) fn check_records(store: &Store, threads: usize, limits: &Limits) -> Vec<Failure> {
-    let records: Vec<&Entry> = store
-        .entries()
-        .iter()
+/// Step 11: our own records are strict JSON, as far as they are the sealed ones: `wrong` are those that are not, and nobody
+/// parses what somebody put in their place. The number tells how many were left out for it.
+pub(crate) fn check_records(
+    store: &Store,
+    wrong: &[Failure],
+    threads: usize,
+    limits: &Limits,
+) -> (Vec<Failure>, usize) {
+    let wrong: BTreeSet<&str> = wrong.iter().filter_map(|one| one.path.as_deref()).collect();
+    let all = store.entries().iter();
+    let (records, left_out): (Vec<&Entry>, Vec<&Entry>) = all
         .filter(|entry| is_record(&entry.path) && !is_unlisted(&entry.path))
-        .collect();
+        .partition(|entry| !wrong.contains(entry.path.as_str()));
     let results = parallel::map(
         threads,
         &records,
@@ -201,7 +208,7 @@ pub(crate) fn check_records(store: &Store, threads: usize, limits: &Limits) -> V
             })
         },
     );
-    results.into_iter().flatten().collect()
+    (results.into_iter().flatten().collect(), left_out.len())
 }
 
 /// The bytes of `chain/leaves.txt`, which every bundle lists and none may withhold.

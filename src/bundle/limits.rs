@@ -9,9 +9,11 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Size of all files together in bytes.
     pub total_bytes: u64,
-    /// Size in bytes of each of `statement.json`, `MANIFEST.sha256`, `chain/leaves.txt` and the files in `signatures/`,
-    /// which are held in memory.
+    /// Size in bytes of each of `statement.json`, `MANIFEST.sha256`, `chain/leaves.txt` and of all files in `signatures/`
+    /// together, which are held in memory.
     pub held_bytes: u64,
+    /// Size in bytes of each envelope of a signature, and of each file that such an envelope signs alone.
+    pub envelope_bytes: u64,
     /// Size in bytes of one line of an NDJSON record, which is held in memory.
     pub line_bytes: u64,
 }
@@ -23,6 +25,7 @@ impl Default for Limits {
             file_bytes: 16 << 30,
             total_bytes: 64 << 30,
             held_bytes: 16 << 20,
+            envelope_bytes: 1 << 20,
             line_bytes: 8 << 20,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
@@ -61,7 +61,9 @@ enum SectionFile<'a> {
 impl Store {
     /// Opens a folder or archive. The outer error says that it could not be tried at all.
     pub(crate) fn open(path: &Path, limits: &Limits) -> io::Result<Result<Self, Vec<Failure>>> {
-        let file = File::open(path)?;
+        // A pipe would be waited for.
+        let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+        let file = File::options().read(true).custom_flags(nonblocking).open(path)?;
         let metadata = file.metadata()?;
         let store = if metadata.is_dir() {
             Self::open_folder(OwnedFd::from(file), limits)
@@ -89,7 +91,8 @@ impl Store {
         let mut paths = PathSet::default();
         for entry in &entries {
             if let Err(problem) = paths.insert(&entry.path) {
-                failures.push(Failure::at("folder.path", &entry.path, problem.to_string()));
+                let shown = entry.path.escape_default().to_string();
+                failures.push(Failure::at("folder.path", &shown, problem.to_string()));
             }
         }
         failures.sort();
@@ -288,7 +291,7 @@ impl Listing<'_> {
     }
 
     fn list(&mut self, folder: &OwnedFd, prefix: &str, depth: usize) {
-        let names = match names(folder) {
+        let names = match names(folder, self.limits.files) {
             Ok(names) => names,
             Err(error) => {
                 return self.fail(
@@ -311,7 +314,7 @@ impl Listing<'_> {
             } else {
                 format!("{prefix}/{name}")
             };
-            if self.entries.len() as u64 >= self.limits.files || depth > MAX_DEPTH {
+            if (self.entries.len() + self.failures.len()) as u64 >= self.limits.files || depth > MAX_DEPTH {
                 let message = format!(
                     "the folder has more than {} files or is too deep",
                     self.limits.files
@@ -364,9 +367,13 @@ impl Listing<'_> {
     }
 }
 
-fn names(folder: &OwnedFd) -> io::Result<BTreeSet<String>> {
+/// The names in a folder, or one more than the limit.
+fn names(folder: &OwnedFd, limit: u64) -> io::Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for entry in Dir::read_from(folder)? {
+        if names.len() as u64 > limit {
+            break;
+        }
         let name = entry?.file_name().to_string_lossy().into_owned();
         if name != "." && name != ".." {
             names.insert(name);

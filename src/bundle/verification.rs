@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::redaction::RedactionPredicate;
 use super::review::{Decision, ReviewPredicate};
+use crate::escape;
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -154,10 +155,12 @@ impl fmt::Display for Verification {
                     .as_ref()
                     .map(|path| format!("{path}: "))
                     .unwrap_or_default();
-                writeln!(f, "    {place}{} [{}]", failure.message, failure.code)?;
+                // A name or a reader's complaint may hold anything, and each is one line here.
+                let said = format!("{place}{}", failure.message);
+                writeln!(f, "    {} [{}]", escape::terminal(&said), failure.code)?;
             }
             for note in &check.notes {
-                writeln!(f, "    note: {note}")?;
+                writeln!(f, "    note: {}", escape::terminal(note))?;
             }
         }
         for signer in &self.signers {

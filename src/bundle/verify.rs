@@ -154,22 +154,32 @@ impl Run {
         let Some(verified) = signed.verified else { return };
         self.result.bundle_id = Some(verified.statement.predicate.bundle_id.clone());
         self.result.statement_sha256 = Some(Digest::of(&verified.payload).to_string());
-        // What a signature with a proven time covers was there at that time too.
-        let earliest = signed.accepted.iter().filter_map(|one| one.time.as_ref());
-        let time = earliest
-            .min_by_key(|time| time.latest)
-            .map_or(SigningTime::Unproven(options.now), SigningTime::Proven);
-        let files = [SignedKind::Attestation, SignedKind::Waiver]
-            .map(|kind| signed_files::read(kind, store, policy, options, time));
-        let reviews = reviews::check(store, policy, &verified, options);
-        self.check_requirements(policy, &signed.accepted, &reviews, &files);
-        self.result.reviews = reviews.reviews;
-        self.record(15, reviews.failures, reviews.notes);
+        let mut reviews = reviews::check(store, policy, &verified, options);
+        self.tell_signers(&signed.accepted, &reviews);
+        self.result.reviews = std::mem::take(&mut reviews.reviews);
+        self.record(
+            15,
+            std::mem::take(&mut reviews.failures),
+            std::mem::take(&mut reviews.notes),
+        );
 
         let (manifest, text) = match integrity::check_manifest(store, &verified.statement, &options.limits) {
             Ok(manifest) => manifest,
             Err(failures) => return self.record(8, failures, Vec::new()),
         };
+        // What a signature with a proven time covers was there at that time too.
+        let earliest = signed.accepted.iter().filter_map(|one| one.time.as_ref());
+        let time = earliest
+            .min_by_key(|time| time.latest)
+            .map_or(SigningTime::Unproven(options.now), SigningTime::Proven);
+        let sealed = signed_files::Sealed {
+            store,
+            manifest: &manifest,
+            limit: options.limits.envelope_bytes,
+        };
+        let files = [SignedKind::Attestation, SignedKind::Waiver]
+            .map(|kind| signed_files::read(kind, sealed, policy, time));
+        self.check_requirements(policy, &signed.accepted, &reviews, &files);
         self.record(8, Vec::new(), Vec::new());
         self.record(9, integrity::check_tree(&verified.statement, &text), Vec::new());
         let threads = parallel::threads(options.threads);
@@ -186,7 +196,7 @@ impl Run {
         .check();
         files
             .failures
-            .extend(redaction::lost_signatures(policy, &files.absent));
+            .extend(redaction::lost_signatures(policy, &files.absent, store));
         let absent = std::mem::take(&mut files.absent);
         let excused;
         (excused, files.absent) = absent
@@ -205,12 +215,11 @@ impl Run {
             files.failures.extend(files.absent.iter().map(absent));
             files.failures.sort_by(|a, b| a.path.cmp(&b.path));
         }
+        let (failures, left_out) = integrity::check_records(store, &files.failures, threads, &options.limits);
         self.record(10, files.failures, notes);
-        self.record(
-            11,
-            integrity::check_records(store, threads, &options.limits),
-            Vec::new(),
-        );
+        let note =
+            (left_out > 0).then(|| format!("{left_out} records that are not the sealed ones were not read"));
+        self.record(11, failures, note.into_iter().collect());
 
         let stated = &verified.statement.predicate;
         let mut failures = match integrity::read_leaves(store, &manifest, &options.limits) {
@@ -260,7 +269,10 @@ impl Run {
             }
             let mut owners = match wanted.statement.as_str() {
                 STATEMENT_KIND => owners_in(&wanted.role),
-                REVIEW_KIND => owners(reviews.approvals.iter(), &wanted.role),
+                REVIEW_KIND => owners(reviews.approvals.iter(), &wanted.role)
+                    .into_iter()
+                    .filter(|owner| !sealers.contains(owner))
+                    .collect(),
                 _ => {
                     let message = format!("the policy requires a `{kind}`, which this version cannot verify");
                     failures.push(Failure::new("require.unsupported", message));
@@ -279,7 +291,17 @@ impl Run {
                 failures.push(Failure::new("require.threshold", message));
             }
         }
-        self.record(13, failures, Vec::new());
+        let own = reviews.approvals.iter().map(|one| one.key.owner.as_str());
+        let own: BTreeSet<&str> = own.filter(|owner| sealers.contains(owner)).collect();
+        let note = |owner: &str| {
+            let owner = owner.escape_debug();
+            format!("{owner} signed the bundle too, so that this approval of it counts for nothing")
+        };
+        self.record(13, failures, own.into_iter().map(note).collect());
+    }
+
+    /// Whose signatures counted, and whether the time of all of them is proven.
+    fn tell_signers(&mut self, accepted: &[Accepted<'_>], reviews: &reviews::Reviews<'_>) {
         let signer = |one: &Accepted<'_>| VerifiedSigner {
             keyid: one.key.keyid.clone(),
             owner: one.key.owner.clone(),

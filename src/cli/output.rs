@@ -31,7 +31,7 @@ impl Output {
         match self.format {
             Format::Json => {
                 let json = serde_json::to_string_pretty(value).unwrap_or_default();
-                self.raw(json.as_bytes());
+                self.raw(escape::json(&json).as_bytes());
                 self.raw(b"\n");
             }
             Format::Text => self.text(&text()),

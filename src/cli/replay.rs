@@ -1,5 +1,6 @@
 //! `pgdossier replay`: judge a bundle's evidence again, without a database.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,13 +10,14 @@ use super::arguments::{open_bundle, read_records};
 use super::output::Output;
 use super::waivers::Loaded;
 use super::{Exit, Stop};
-use crate::assessment::{Assessment, TargetRecord};
+use crate::assessment::{Assessment, Period, TargetRecord};
 use crate::bundle::IntactBundle;
 use crate::collect::{self, Deriving, Plan};
 use crate::control::Catalog;
+use crate::escape;
 use crate::evaluate::{Evaluating, evaluate, waive};
 use crate::evidence::{Evidence, Table};
-use crate::finding::Finding;
+use crate::finding::{Finding, Tally};
 use crate::profile::Profile;
 use crate::record;
 use crate::reperform;
@@ -48,7 +50,7 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             }
         }
     }
-    let kits = differing_kits(&bundle, &assessment);
+    let (kits, unread) = kits(&bundle, &assessment);
     let waivers = judge_all_again(&bundle, &catalog, &mut assessment)?;
     for target in &assessment.targets {
         findings += target.findings.len();
@@ -62,44 +64,110 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
     {
         differing.push(format!("{}: what became of the waivers differs", record::WAIVERS));
     }
+    differing.extend(differing_head(&bundle, &assessment, &catalog));
     differing.extend(kits.iter().map(|path| format!("{path}: the script differs")));
     let broken = bundle.broken_commitments().into_iter();
     differing.extend(broken.map(|path| format!("{path}: its rows are not those that the bundle commits to")));
-    let json = json!({"identical": differing.is_empty(), "populations": populations, "findings": findings, "differing": differing});
+    let json = json!({"identical": differing.is_empty() && unread.is_empty(), "populations": populations, "findings": findings,
+                      "differing": differing, "not_compared": unread});
     output.result(&json, || {
         if differing.is_empty() {
             format!("{populations} populations derived and {findings} findings judged again, each identical with the sealed ones")
         } else {
-            differing.join("\n")
+            let lines = differing.iter().map(|line| escape::terminal(line));
+            lines.collect::<Vec<_>>().join("\n")
         }
     });
+    for path in &unread {
+        output.note(&format!(
+            "{path} is of another format, and was not made again: do not run it unless you have read all of it"
+        ));
+    }
     output.note("who sealed the bundle was not checked: use `pgdossier verify`");
-    Ok(if differing.is_empty() {
+    Ok(if !differing.is_empty() {
+        Exit::Invalid
+    } else if unread.is_empty() {
         Exit::Good
     } else {
-        Exit::Invalid
+        Exit::NotEvaluated
     })
 }
 
-/// The re-performance scripts that do not follow from the records. Scripts of another format can't be made again here.
-fn differing_kits(bundle: &IntactBundle, assessment: &Assessment) -> Vec<String> {
-    let sealed = |path: &str| bundle.read(path).ok();
-    let has_kit = bundle.paths().any(|path| path.starts_with(reperform::FOLDER));
-    let same_format = bundle
+/// The re-performance scripts that do not follow from the records, and those of another format, which can't be made again
+/// here.
+fn kits(bundle: &IntactBundle, assessment: &Assessment) -> (Vec<String>, Vec<String>) {
+    let sealed: Vec<&str> = bundle
         .paths()
         .filter(|path| path.starts_with(reperform::FOLDER))
-        .all(|path| sealed(path).is_some_and(|bytes| bytes.starts_with(reperform::FORMAT.as_bytes())));
-    if !has_kit || !same_format {
-        return Vec::new();
-    }
+        .collect();
+    let first_line = format!("{}\n", reperform::FORMAT);
+    let (known, unread): (Vec<&str>, Vec<&str>) = sealed.into_iter().partition(|path| {
+        let bytes = bundle.read(path).unwrap_or_default();
+        bytes.starts_with(first_line.as_bytes())
+    });
     let again = reperform::files(assessment);
-    let paths = bundle.paths().filter(|path| path.starts_with(reperform::FOLDER));
-    let paths: std::collections::BTreeSet<&str> = paths.chain(again.keys().map(String::as_str)).collect();
+    let missing = again.keys().map(String::as_str);
+    // A bundle without any kit is of a version that made none.
+    let missing = missing.filter(|path| !known.is_empty() && !unread.contains(path));
+    let paths: BTreeSet<&str> = known.iter().copied().chain(missing).collect();
     let differs = |path: &&str| match again.get(*path) {
         Some(again) => !is_sealed(bundle, path, again.clone()),
         None => true,
     };
-    paths.into_iter().filter(differs).map(str::to_owned).collect()
+    let owned = |paths: Vec<&str>| paths.into_iter().map(str::to_owned).collect();
+    (owned(paths.into_iter().filter(differs).collect()), owned(unread))
+}
+
+/// What the head of the assessment, which reports repeat, says otherwise than the findings, the catalog and the statement.
+fn differing_head(bundle: &IntactBundle, assessment: &Assessment, catalog: &Catalog) -> Vec<String> {
+    let (head, stated) = (&assessment.summary, &bundle.statement().predicate);
+    let mut sum = Tally::default();
+    let mut differing = Vec::new();
+    let mut check = |holds: bool, what: &str| {
+        if !holds {
+            differing.push(format!("{}: {what}", record::SUMMARY));
+        }
+    };
+    for target in &assessment.targets {
+        let tally = Tally::of(&target.findings);
+        sum = sum.plus(tally);
+        let id = &target.summary.id;
+        check(
+            target.summary.tally == tally,
+            &format!("the numbers of findings of `{id}` differ"),
+        );
+    }
+    check(head.tally == sum, "the numbers of findings differ");
+    for (holds, what) in [
+        (head.id == stated.bundle_id, "the bundle's id"),
+        (head.organisation == stated.organisation, "the organisation"),
+        (head.period.label == stated.period, "the period"),
+        (
+            Period::parse(&stated.period).as_ref() == Ok(&head.period),
+            "the days of the period",
+        ),
+        (head.as_of == stated.as_of, "the assessment's time"),
+        (
+            head.definitions.catalog_sha256 == catalog.digest(),
+            "the catalog's digest",
+        ),
+        (
+            head.definitions.profile == assessment.profile.name,
+            "the profile's name",
+        ),
+    ] {
+        check(holds, &format!("{what} is not what the bundle says elsewhere"));
+    }
+    let listed: BTreeSet<&str> = head.targets.iter().map(|target| target.id.as_str()).collect();
+    let folders = bundle
+        .paths()
+        .filter_map(|path| path.strip_prefix("targets/")?.split_once('/'));
+    let folders: BTreeSet<&str> = folders.map(|(target, _)| target).collect();
+    for target in folders.difference(&listed) {
+        check(false, &format!("target `{target}` is not in it, and has files"));
+    }
+    check(listed.len() == head.targets.len(), "a target is in it twice");
+    differing
 }
 
 /// Derives a population from its raw tables again. One that was given by the source itself has only its digest.

@@ -1,6 +1,6 @@
 //! `pgdossier report`: render a bundle's report again, byte for byte.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -49,11 +49,14 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
                 .map_err(|error| Stop::failed(format!("cannot write `{}`: {error}", path.display())))?;
         }
     }
-    let differing: Vec<&String> = files
-        .iter()
-        .filter(|(path, bytes)| bundle.read(path).ok().as_ref() != Some(bytes))
-        .map(|(path, _)| path)
-        .collect();
+    let made = files.iter();
+    let changed = made.filter(|(path, bytes)| bundle.read(path).ok().as_ref() != Some(bytes));
+    let changed = changed.map(|(path, _)| path.as_str());
+    // A page more than rendering makes is somebody's own.
+    let more = bundle
+        .paths()
+        .filter(|path| path.starts_with("report/") && !files.contains_key(*path));
+    let differing: BTreeSet<&str> = changed.chain(more).collect();
     let json =
         json!({"identical": differing.is_empty(), "same_templates": same_templates, "differing": differing});
     output.result(&json, || {
@@ -68,15 +71,18 @@ pub(super) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Stop> 
             } else {
                 " (the templates are not those that it was rendered with)"
             };
-            let list: Vec<&str> = differing.iter().map(|path| path.as_str()).collect();
+            let list: Vec<&str> = differing.iter().copied().collect();
             format!("these differ from the sealed ones{why}: {}", list.join(", "))
         }
     });
     output.note("who sealed the bundle was not checked: use `pgdossier verify`");
-    Ok(if differing.is_empty() || !same_templates {
+    Ok(if differing.is_empty() {
         Exit::Good
-    } else {
+    } else if same_templates {
         Exit::Invalid
+    } else {
+        // Whether the sealed report says what the records say was not seen.
+        Exit::NotEvaluated
     })
 }
 

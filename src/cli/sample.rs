@@ -18,6 +18,7 @@ use super::attested::{Existing, put_file};
 use super::output::Output;
 use super::{Exit, Stop};
 use crate::bundle::{self, BundleReader, IntactBundle, Limits, Verdict, VerifyOptions};
+use crate::escape;
 use crate::sign::TrustPolicy;
 
 #[derive(Debug, Args)]
@@ -182,7 +183,9 @@ fn text(sample: &Sample<'_>) -> String {
     }
     for subject in sample.subjects {
         for hidden in &subject.hidden {
-            text.push_str(&format!("not in the population: {}: {hidden}\n", subject.target));
+            let line = format!("not in the population: {}: {hidden}", subject.target);
+            text.push_str(&escape::terminal(&line));
+            text.push('\n');
         }
     }
     let [csv, markdown] = &sample.files;

@@ -11,7 +11,7 @@ use crate::record;
 use crate::salt::strip;
 use crate::withholding::{Cut, Hidden, Withholding};
 
-/// Shorter texts are words and numbers that stand everywhere.
+/// Shorter texts are words and numbers that stand everywhere: they are looked for where they are all of a value.
 const SHORTEST: usize = 4;
 
 /// Withheld values of one file that another one holds.
@@ -27,9 +27,14 @@ pub struct Copies {
     pub values: usize,
 }
 
-/// Texts that are withheld, each with the population and the field that it is withheld from.
+/// What is withheld, each with the population and the field that it is withheld from.
 #[derive(Debug, Default)]
-pub(super) struct Values(BTreeMap<String, (String, String)>);
+pub(super) struct Values {
+    texts: BTreeMap<String, (String, String)>,
+    /// Columns, by their target's folder and their name, in which a value is one of a few and no text tells it: another table
+    /// that has one of the same name tells it too.
+    columns: BTreeMap<(String, String), String>,
+}
 
 impl Values {
     /// Adds what is hidden of these rows: these fields, or all.
@@ -54,16 +59,46 @@ impl Values {
             .filter(|(name, _)| hides(name))
         {
             for text in texts(value) {
-                if text.len() >= SHORTEST && !open.contains(&(name, text.clone())) {
-                    self.0.insert(text, (path.to_owned(), name.clone()));
+                if !text.is_empty() && !open.contains(&(name, text.clone())) {
+                    self.texts.insert(text, (path.to_owned(), name.clone()));
                 }
+            }
+            if fields.is_some() && is_one_of_few(value) {
+                let column = (evidence_folder(path).to_owned(), name.clone());
+                self.columns.insert(column, path.to_owned());
             }
         }
     }
 
     /// Where they stand in what is kept.
     pub(super) fn found_in(&self, records: &Records<'_>, withholding: &Withholding) -> Vec<Copies> {
-        let values: Vec<(&String, &(String, String))> = self.0.iter().collect();
+        let mut copies = self.texts_in(records, withholding);
+        for path in records.paths {
+            let columns = self.columns.iter().filter(|((folder, _), from)| {
+                path.ends_with(".ndjson") && path.starts_with(folder.as_str()) && path != *from
+            });
+            let columns: Vec<(&String, &String)> = columns.map(|((_, name), from)| (name, from)).collect();
+            if columns.is_empty() || withholding.files.contains_key(path) {
+                continue;
+            }
+            let rows = rows_shown(path, records, withholding);
+            for (name, from) in columns {
+                let values = rows.iter().filter(|row| row.contains_key(name)).count();
+                if values > 0 {
+                    copies.push(Copies {
+                        withheld_from: from.clone(),
+                        field: name.clone(),
+                        kept_in: path.clone(),
+                        values,
+                    });
+                }
+            }
+        }
+        copies
+    }
+
+    fn texts_in(&self, records: &Records<'_>, withholding: &Withholding) -> Vec<Copies> {
+        let values: Vec<(&String, &(String, String))> = self.texts.iter().collect();
         let written = |text: &str| {
             serde_json::to_string(text)
                 .unwrap_or_default()
@@ -72,7 +107,14 @@ impl Values {
         };
         let patterns: Vec<String> = values
             .iter()
-            .flat_map(|(text, _)| [(*text).clone(), written(text)])
+            .flat_map(|(text, _)| {
+                let written = written(text);
+                if text.len() < SHORTEST {
+                    [format!("\"{text}\""), format!("\"{written}\"")]
+                } else {
+                    [(*text).clone(), written]
+                }
+            })
             .collect();
         let Ok(search) = AhoCorasick::new(&patterns) else {
             return Vec::new();
@@ -82,12 +124,8 @@ impl Values {
             if !holds_data(path) || withholding.files.contains_key(path) {
                 continue;
             }
-            let Some(bytes) = (records.read)(path) else {
+            let Some(text) = shown(path, records, withholding) else {
                 continue;
-            };
-            let text = match withholding.cuts.get(path) {
-                Some(cut) => shown_part(path, &bytes, cut),
-                None => bytes,
             };
             for hit in search.find_overlapping_iter(&text) {
                 let index = hit.pattern().as_usize() / 2;
@@ -124,14 +162,58 @@ fn stands_alone(text: &[u8], start: usize, end: usize) -> bool {
     !goes_on(start.checked_sub(1).and_then(|before| text.get(before))) && !goes_on(text.get(end))
 }
 
-/// All texts in a value.
+/// All texts in a value, names of fields too, and numbers that are long enough to be told from others.
 fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
+        Value::Number(number) => {
+            let text = number.to_string();
+            if text.len() >= SHORTEST {
+                vec![text]
+            } else {
+                Vec::new()
+            }
+        }
         Value::Array(items) => items.iter().flat_map(texts).collect(),
-        Value::Object(entries) => entries.values().flat_map(texts).collect(),
+        Value::Object(entries) => {
+            let names = entries.keys().cloned();
+            names.chain(entries.values().flat_map(texts)).collect()
+        }
         _ => Vec::new(),
     }
+}
+
+/// Whether a value has so few possibilities that no search for its text finds it.
+fn is_one_of_few(value: &Value) -> bool {
+    match value {
+        Value::Bool(_) | Value::Number(_) => true,
+        Value::String(text) => text.len() < SHORTEST,
+        Value::Array(items) => items.iter().any(is_one_of_few),
+        Value::Null | Value::Object(_) => false,
+    }
+}
+
+/// The folder of a target's evidence, with its slash.
+fn evidence_folder(path: &str) -> &str {
+    path.rfind('/')
+        .and_then(|end| path.get(..=end))
+        .unwrap_or_default()
+}
+
+/// What a copy has of a file.
+fn shown(path: &str, records: &Records<'_>, withholding: &Withholding) -> Option<Vec<u8>> {
+    let bytes = (records.read)(path)?;
+    Some(match withholding.cuts.get(path) {
+        Some(cut) => shown_part(path, &bytes, cut),
+        None => bytes,
+    })
+}
+
+/// What a copy has of the rows of a table. A salt that stands among them is no field of anybody's.
+fn rows_shown(path: &str, records: &Records<'_>, withholding: &Withholding) -> Vec<Row> {
+    let bytes = shown(path, records, withholding).unwrap_or_default();
+    let rows = serde_json::Deserializer::from_slice(&bytes).into_iter::<Row>();
+    rows.filter_map(Result::ok).collect()
 }
 
 /// What a cut leaves of a record.

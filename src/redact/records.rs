@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::evidence::{Provenance, Row, Table};
 use crate::finding::Finding;
 use crate::record::{self, RecordError};
+use crate::salt::content;
 
 /// Gives a file's bytes.
 pub type Read<'a> = &'a dyn Fn(&str) -> Option<Vec<u8>>;
@@ -90,6 +91,12 @@ impl<'a> Records<'a> {
             .map(|provenance| provenance.columns.clone());
         let (table, _) = record::rows(&key.population(), columns.unwrap_or_default(), self.read)?;
         Ok(table)
+    }
+
+    /// The rows of a file that is a table: a population or a raw one.
+    pub(super) fn any_table(&self, path: &str) -> Option<Table> {
+        let bytes = path.ends_with(".ndjson").then(|| (self.read)(path))??;
+        Table::from_ndjson(Vec::new(), &content(path, &bytes)).ok()
     }
 
     /// The names of the fields of a row of a provenance or of findings.

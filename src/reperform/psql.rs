@@ -18,16 +18,20 @@ pub(super) fn embeddable(sql: &str) -> Result<&str, &'static str> {
     Scanner {
         rest: sql,
         word: false,
+        open: 0,
     }
     .scan()?;
     Ok(sql)
 }
 
-/// Follows psql's own reading of SQL, as far as it matters where quotes and comments end.
+/// Follows psql's own reading of SQL, as far as it matters where quotes and comments end. What psql reads in one way or
+/// another by its version, by `standard_conforming_strings` or without a connection, is refused.
 struct Scanner<'a> {
     rest: &'a str,
     /// Whether the character before belongs to a word.
     word: bool,
+    /// Parentheses that are open.
+    open: usize,
 }
 
 impl Scanner<'_> {
@@ -35,6 +39,8 @@ impl Scanner<'_> {
         while let Some(c) = self.rest.chars().next() {
             let next = self.rest.chars().nth(1);
             match (c, next) {
+                // psql 13 and 14 see in `1e'` the beginning of another kind of quote than later ones.
+                ('\'', _) if self.word => return Err("a quote in its query follows a word at once"),
                 ('\'', _) => self.skip_quoted('\'', false)?,
                 ('e' | 'E', Some('\'')) if !self.word => {
                     self.advance(1);
@@ -50,13 +56,23 @@ impl Scanner<'_> {
                 }
                 ('\\', _) => return Err("psql would see one of its commands in the query"),
                 (';', _) => return Err("psql would see the query's end in its middle"),
+                (')', _) if self.open == 0 => return Err("a parenthesis in its query closes none"),
                 _ => {
+                    match c {
+                        '(' => self.open += 1,
+                        ')' => self.open -= 1,
+                        _ => {}
+                    }
                     self.word = c.is_alphanumeric() || c == '_' || c == '$' || !c.is_ascii();
                     self.rest = self.rest.get(c.len_utf8()..).unwrap_or_default();
                 }
             }
         }
-        Ok(())
+        if self.open == 0 {
+            Ok(())
+        } else {
+            Err("a parenthesis in its query has no end")
+        }
     }
 
     /// Past ASCII characters.
@@ -72,20 +88,42 @@ impl Scanner<'_> {
 
     fn skip_quoted(&mut self, quote: char, backslashes: bool) -> Result<(), &'static str> {
         self.advance(1);
-        while let Some(at) = self.rest.find([quote, '\\']) {
-            let found = self.rest.get(at..).unwrap_or_default();
-            let (escaped, doubled) = (found.starts_with('\\'), found.chars().nth(1) == Some(quote));
-            self.advance(at + 1);
-            if escaped && backslashes {
-                let skipped = self.rest.chars().next().map_or(0, char::len_utf8);
-                self.advance(skipped);
-            } else if !escaped && doubled {
+        loop {
+            let at = self.rest.find([quote, '\\']);
+            self.advance(at.ok_or("a quote in its query has no end")?);
+            let after = self.rest.trim_start_matches('\\');
+            let run = self.rest.len() - after.len();
+            if run > 0 && backslashes {
+                let skipped = self.rest.chars().nth(1).map_or(0, char::len_utf8);
+                self.advance(1 + skipped);
+            } else if run > 0 {
+                // Without `standard_conforming_strings`, or a connection, psql takes this for no end.
+                if run % 2 == 1 && quote == '\'' && after.starts_with(quote) {
+                    return Err("a backslash in its query stands before a quote");
+                }
+                self.advance(run);
+            } else if self.rest.chars().nth(1) == Some(quote) {
+                self.advance(2);
+            } else {
                 self.advance(1);
-            } else if !escaped {
-                return Ok(());
+                return self.check_not_continued(quote);
             }
         }
-        Err("a quote in its query has no end")
+    }
+
+    /// A quote that goes on in another line does so in the way of the first part.
+    fn check_not_continued(&self, quote: char) -> Result<(), &'static str> {
+        let mut rest = self.rest.trim_start();
+        while let Some(comment) = rest.strip_prefix("--") {
+            rest = comment
+                .split_once('\n')
+                .map_or("", |(_, after)| after)
+                .trim_start();
+        }
+        if quote == '\'' && rest.starts_with('\'') {
+            return Err("a quote in its query goes on in another line");
+        }
+        Ok(())
     }
 
     fn skip_dollars(&mut self) -> Result<(), &'static str> {
@@ -172,7 +210,7 @@ mod tests {
             "SELECT a::text, b[1:2], ':x \\! ;', E'\\' \\\\ :x', \"a;\"\"b\", $$ \\q ; $$, $a$ :x $$ $a$",
             "SELECT 1 -- \\! it's :x ;\n, 2 /* \\q /* ; */ ' */, U&'\\0041'",
             "SELECT x$1 FROM e, d$a$",
-            "SELECT 'é' ~ '\\d'",
+            "SELECT 'é' ~ '\\d', 'a\\\\', \"a\\\", (1), ')', E'\\\\'",
         ] {
             assert!(embeddable(good).is_ok(), "{good}: {:?}", embeddable(good));
         }
@@ -190,6 +228,17 @@ mod tests {
             "SELECT 'a",
             "SELECT 1 \u{202e}",
             "SELECT e'a\\'",
+            // Continued, the second part is read like the first one: `\'` is no end in it.
+            "SELECT E'a'\n'\\'' \\! id '",
+            "SELECT E'a' -- b\n '\\'' \\! id '",
+            "SELECT 'a'\n'b'",
+            // A number, and then a quote with backslashes, for older ones.
+            "SELECT 1e'\\'' \\! id '",
+            // No end without a connection.
+            "SELECT 'a\\', ' \\! id '",
+            "SELECT 'a\\\\\\', ' \\! id '",
+            "SELECT 1) AS q) AS r) AS f CROSS JOIN (SELECT 1",
+            "SELECT (1",
         ] {
             assert!(embeddable(bad).is_err(), "{bad}");
         }

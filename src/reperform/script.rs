@@ -69,11 +69,24 @@ fn opening(summary: &Summary, target: &TargetRecord, server: &ServerIdentity) ->
     let line = |text: &str| escape::terminal(text).into_owned();
     let (bundle, id) = (line(&summary.id), line(&target.summary.id));
     let (role, database) = (line(&server.role), line(&server.database));
+    // People copy this line into a shell.
+    let plain = |name: &str| {
+        name.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+    };
+    let (to_role, to_database) = (
+        if plain(&role) { role.as_str() } else { "…" },
+        if plain(&database) {
+            database.as_str()
+        } else {
+            "…"
+        },
+    );
     format!(
         "{FORMAT}
 -- Asks target {id} again what bundle {bundle} rests on, and compares with what was sealed.
 --
---   psql -X -f kit/{id}.sql \"host=… port=… user={role} dbname={database}\"
+--   psql -X -f kit/{id}.sql \"host=… port=… user={to_role} dbname={to_database}\"
 --
 -- Needs nothing but psql and the role that asked then ({role}); another role may be told other things, and then what
 -- differs is not comparable. Everything runs in read-only transactions. Each question prints one line:
@@ -81,7 +94,8 @@ fn opening(summary: &Summary, target: &TargetRecord, server: &ServerIdentity) ->
 --   drift           it has another one: something was changed since {as_of}
 --   not comparable  it could not be asked, or says nothing, for the reason told
 --   -               evidence that no question gives, or not all of it
--- Without the last line, `finished`, the script was cut off. The verified bundle vouches for this script.
+-- Without the last line, `finished`, the script was cut off. Run it only when the bundle verifies and a replay of it
+-- (`pgdossier replay`) has made this very script again: another one could do anything on your machine.
 --
 -- How an answer's digest is made: each row becomes the text of a jsonb object of its cells as texts, without what
 -- differs each time; the digest is the SHA-256 of the sorted SHA-256s of those texts, one a line.

@@ -1,6 +1,6 @@
 //! The auditor's file: whose keys count, for what, when, and how many owners must have signed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -258,8 +258,17 @@ impl TrustPolicy {
             );
         }
         let mut seen = BTreeSet::new();
+        let mut owners: BTreeMap<String, &str> = BTreeMap::new();
         for key in &self.keys {
             key.check()?;
+            let other = owners.insert(as_heard(&key.owner), &key.owner);
+            if let Some(other) = other.filter(|other| **other != key.owner) {
+                return Err(format!(
+                    "the owners `{}` and `{}` would count as two; write one owner one way, and two with other letters",
+                    other.escape_debug(),
+                    key.owner.escape_debug()
+                ));
+            }
             if !seen.insert(&key.keyid) {
                 return Err(format!("key `{}` is listed twice; merge its roles", key.keyid));
             }
@@ -369,6 +378,13 @@ impl TrustedKey {
 /// The kind of statement that somebody in a role signs.
 fn kind_signed_as(role: &str) -> &'static str {
     SignedKind::signed_as(role).map_or("assessment", SignedKind::word)
+}
+
+/// An owner without what people do not notice: two that differ in case, blanks or marks alone are one.
+fn as_heard(owner: &str) -> String {
+    let letters = owner.chars().filter(|c| c.is_alphanumeric());
+    let heard: String = letters.flat_map(char::to_lowercase).collect();
+    if heard.is_empty() { owner.to_owned() } else { heard }
 }
 
 fn is_sha256(text: &str) -> bool {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 
 use chrono::TimeDelta;
 use pgdossier::bundle::{RedactError, Verdict};
-use pgdossier::sign::{Requirement, SigningKey};
+use pgdossier::sign::{Requirement, Signer as _, SigningKey};
 use pgdossier::withholding::Withholding;
 use serde_json::{Value, json};
 
@@ -47,6 +48,52 @@ fn a_copy_verifies_as_folder_and_archive_and_says_what_is_withheld() {
     // Whoever signed the bundle may redact it in the same role.
     let own = made.copy(&made.assessor, "assessor", &Made::withholding());
     assert_eq!(made.codes(&own), Vec::<&str>::new());
+}
+
+/// The commands of `VERIFY.md` that are blocks of this kind.
+fn commands(copy: &Path, kind: &str) -> Vec<String> {
+    let page = std::fs::read_to_string(copy.join("VERIFY.md")).unwrap();
+    let blocks = page.split("```").filter_map(|part| part.strip_prefix(kind));
+    blocks.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_hand_commands_check_a_copy_as_written() {
+    let made = Made::new("acme-hand");
+    let copy = made.usual_copy();
+    for (key, name) in [(&made.assessor, "signer.pem"), (&made.redactor, "redactor.pem")] {
+        std::fs::write(copy.join("..").join(name), key.public_key().to_pem()).unwrap();
+    }
+    let run = |block: &str| {
+        let mut shell = Command::new("sh");
+        let output = shell.args(["-euc", block]).current_dir(&copy).output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        // What openssl says of a good signature.
+        let printed = printed.replace("Signature Verified Successfully\n", "");
+        (output.status.success(), printed)
+    };
+    let first = commands(&copy, "sh\n").remove(0);
+    let (whole, _) = run(&first);
+    assert!(!whole, "files are missing");
+    let (good, printed) = run(&first.replacen("sha256sum", "sha256sum --ignore-missing", 1));
+    assert!(good);
+    for path in ["report/index.html", HBA, FINDINGS] {
+        assert!(printed.contains(&format!("{path}\n")), "{printed}");
+    }
+    for block in &commands(&copy, "sh\n")[1..] {
+        assert!(run(block).0, "{block}");
+    }
+    let last = commands(&copy, "bash\n").pop().unwrap();
+    assert_eq!(run(&last), (true, String::new()));
+
+    let moved = copy.join("controls/a.yaml");
+    std::fs::rename(&moved, copy.join("../a.yaml")).unwrap();
+    assert_eq!(run(&last), (true, "controls/a.yaml\n".to_owned()));
+    std::fs::rename(copy.join("../a.yaml"), &moved).unwrap();
+    edit(&part(&copy, HBA), |text| text.replacen("trust", "peerx", 1));
+    assert!(!run(&last).0);
+    made.lie(&copy, &made.reviewer, |_| {});
+    assert!(!run(&last).0);
 }
 
 #[test]
@@ -177,6 +224,25 @@ fn a_redactor_cannot_show_what_was_not_sealed() {
 }
 
 #[test]
+fn whoever_seals_and_redacts_cannot_do_without_commitments() {
+    let made = Made::new("acme-9");
+    let copy = made.usual_copy();
+    let good = std::fs::read_to_string(copy.join("commitments.txt")).unwrap();
+    made.commit_to(&copy, Some(&good));
+    assert_eq!(made.codes(&copy), Vec::<&str>::new());
+    for (commitments, code) in [
+        (None, "commitment.absent"),
+        (Some("nothing\n"), "commitment.format"),
+        (Some(good.trim_end()), "commitment.format"),
+    ] {
+        let copy = made.usual_copy();
+        made.commit_to(&copy, commitments);
+        let codes = made.codes(&copy);
+        assert_eq!(codes, [code]);
+    }
+}
+
+#[test]
 fn a_redaction_counts_only_when_the_policy_lets_its_signer_redact_this_bundle() {
     let (made, stranger) = (Made::new("acme-5"), SigningKey::generate().unwrap());
     let lie = |signer: &SigningKey, change: &dyn Fn(&mut Value)| -> Vec<&'static str> {
@@ -283,6 +349,22 @@ fn withholding_never_helps_to_meet_a_policy() {
 }
 
 #[test]
+fn who_signed_a_waiver_is_shown_with_it() {
+    let made = Made::new("acme-10");
+    let of_requester = "waivers/old.requester-0123456789abcdef.sigstore.json";
+    let withheld = |paths: &[&str]| {
+        let mut withholding = Withholding::default();
+        for path in paths {
+            withholding.file(path, "x").guessable = true;
+        }
+        made.codes(&made.copy(&made.redactor, "redactor", &withholding))
+    };
+    // The policy demands nothing of waivers, and still nobody may hide that the approver asked for it.
+    assert_eq!(withheld(&[of_requester]), ["require.withheld"]);
+    assert_eq!(withheld(&[of_requester, "waivers/old.yaml"]), Vec::<&str>::new());
+}
+
+#[test]
 fn what_cannot_be_withheld_soundly_is_refused() {
     let made = Made::new("acme-7");
     let refused = |path: &str| -> RedactError {
@@ -316,7 +398,10 @@ fn what_cannot_be_withheld_soundly_is_refused() {
         .unwrap()
         .check_integrity();
     let message = error.err().unwrap().to_string();
-    assert!(message.contains("this is a redacted copy"), "{message}");
+    assert!(
+        message.contains("this is a redacted copy") && message.contains("redaction.copy"),
+        "{message}"
+    );
     let left: BTreeSet<String> = crate::support::names(&made.dir.path().join("refused"))
         .into_iter()
         .collect();

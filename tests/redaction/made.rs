@@ -5,13 +5,15 @@ use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pgdossier::bundle::{
-    BundleReader, Contents, Description, Limits, Redactor, SealOptions, Tool, Verification, VerifyOptions,
-    redact, seal, verify,
+    BundleReader, Contents, Description, Digest, Limits, Redactor, SealOptions, Tool, Verification,
+    VerifyOptions, redact, seal, tree_head_of_lines, verify,
 };
 use pgdossier::salt::Seed;
-use pgdossier::sign::{Envelope, Signer, SigningKey, TrustPolicy};
+use pgdossier::sign::{Envelope, Signer, SigningKey, SshSignature, TrustPolicy};
 use pgdossier::withholding::{Hidden, Withholding};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::keep::keep;
 
 pub const HBA: &str = "targets/db1/evidence/hba.ndjson";
 pub const ROLES: &str = "targets/db1/evidence/roles.ndjson";
@@ -67,6 +69,8 @@ impl Made {
             ("controls/a.yaml", "id: a\n"),
             ("controls/b.yaml", "id: b\n"),
             ("attestations/room.yaml", "by: Ann\n"),
+            ("waivers/old.yaml", "id: old\n"),
+            ("waivers/old.requester-0123456789abcdef.sigstore.json", "{}\n"),
             ("report/index.html", "<!doctype html>\n"),
         ] {
             let bytes = seed.append(path, text.as_bytes().to_vec());
@@ -184,6 +188,47 @@ impl Made {
         std::fs::write(folder.join(name), envelope.to_sigstore_json()).unwrap();
     }
 
+    /// Gives a copy other commitments, or none, and signs for it as whoever sealed and whoever redacted it.
+    pub fn commit_to(&self, copy: &Path, commitments: Option<&str>) {
+        let (list, path) = (copy.join("MANIFEST.sha256"), copy.join("commitments.txt"));
+        let listed = std::fs::read_to_string(&list).unwrap();
+        let own = |line: &&str| !line.ends_with("  commitments.txt");
+        let mut lines: Vec<String> = listed.lines().filter(own).map(str::to_owned).collect();
+        match commitments {
+            None => std::fs::remove_file(path).unwrap(),
+            Some(text) => {
+                std::fs::write(path, text).unwrap();
+                lines.push(format!("{}  commitments.txt", Digest::of(text.as_bytes())));
+            }
+        }
+        lines.sort_by(|a, b| a[66..].cmp(&b[66..]));
+        let manifest: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let tree = tree_head_of_lines(manifest.as_bytes());
+        std::fs::write(list, &manifest).unwrap();
+        let path = copy.join("statement.json");
+        let mut statement: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        statement["subject"][0]["digest"]["sha256"] = Digest::of(manifest.as_bytes()).to_string().into();
+        statement["predicate"]["manifest"] = json!({"size": tree.size, "root": tree.root.to_string()});
+        let payload = serde_json::to_vec(&statement).unwrap();
+        std::fs::write(path, &payload).unwrap();
+        let key = self.assessor.public_key();
+        let stem = copy.join(format!("signatures/assessor-{}", key.short_keyid()));
+        let ssh = SshSignature::sign(&self.assessor, &payload).unwrap();
+        std::fs::write(stem.with_extension("sshsig"), ssh.to_armor()).unwrap();
+        let identity = Digest::of(&payload).to_string();
+        let mut envelope = Envelope {
+            payload,
+            signature: Vec::new(),
+            keyid: key.keyid().to_owned(),
+            token: None,
+        };
+        envelope.signature = self.assessor.sign(&envelope.signed_bytes()).unwrap();
+        std::fs::write(stem.with_extension("sigstore.json"), envelope.to_sigstore_json()).unwrap();
+        self.lie(copy, &self.redactor, |redaction| {
+            redaction["subject"][0]["digest"]["sha256"] = identity.into();
+        });
+    }
+
     /// Changes what a copy shows of a file, and signs for it.
     pub fn show(&self, copy: &Path, path: &str, change: impl FnOnce(String) -> String) {
         let part = copy.join("redacted").join(format!("{path}.rows.ndjson"));
@@ -207,5 +252,19 @@ pub fn verified(path: &Path, policy: &TrustPolicy) -> Verification {
         threads: None,
         cancel: &cancel,
     };
-    verify(path, policy, &options).unwrap()
+    let verification = verify(path, policy, &options).unwrap();
+    let codes: Vec<String> = verification.failures().map(|one| one.code.to_owned()).collect();
+    let (policy, verdict) = (
+        serde_json::to_string(policy).unwrap(),
+        serde_json::to_value(verification.verdict).unwrap(),
+    );
+    keep(
+        "redaction",
+        path,
+        &policy,
+        options.now,
+        verdict.as_str().unwrap(),
+        &codes,
+    );
+    verification
 }

@@ -4,6 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../frozen_bundles/keep.rs"]
+mod keep;
+
 mod attacker;
 mod attacks;
 mod made;

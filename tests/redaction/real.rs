@@ -240,6 +240,54 @@ fn few_possible_values_cannot_be_guessed_without_the_salt() {
 }
 
 #[test]
+fn values_of_few_letters_and_of_few_kinds_are_told_where_another_table_has_them() {
+    let cluster = cluster();
+    sql(
+        &cluster,
+        "postgres",
+        "CREATE ROLE bob LOGIN CREATEROLE CONNECTION LIMIT 4711",
+    );
+    let redacting = Redacting::new(&cluster);
+    for (rule, kept) in [
+        // A truth has two values, and stands beside the same name in other evidence.
+        (
+            "  fields: [superuser]\n",
+            &[
+                "role-reach.roles",
+                "object-privileges.roles",
+                "password-verifiers.verifiers",
+            ][..],
+        ),
+        // Too short to be looked for inside of other texts.
+        (
+            "  rows: row.role == \"bob\"\n",
+            &["role-reach.roles", "password-verifiers.verifiers"],
+        ),
+    ] {
+        let rules = format!("withhold:\n- evidence: roles\n{rule}  reason: people\n");
+        let output = redacting.redact(&rules, "copy");
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        for name in kept {
+            assert!(message.contains(&format!("/{name}.ndjson")), "{name}: {message}");
+        }
+        assert!(!message.contains("bob"), "{message}");
+        let accepted = redacting.redact(&format!("{rules}  copies: accepted\n"), "accepted");
+        assert!(accepted.status.success(), "{}", text(&accepted.stderr));
+        std::fs::remove_dir_all(redacting.workspace.path("accepted")).unwrap();
+    }
+    // A whole table, named as a file, is no other than its rows.
+    let rule = "withhold:\n- files: targets/*/evidence/roles.ndjson\n  reason: people\n";
+    let output = redacting.redact(rule, "copy");
+    assert!(
+        text(&output.stderr).contains("/role-reach.ndjson"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert!(!redacting.workspace.path("copy").exists());
+}
+
+#[test]
 fn rules_that_do_not_fit_the_bundle_are_told_with_their_place() {
     let redacting = Redacting::new(&cluster());
     for (rules, expected) in [
@@ -352,7 +400,7 @@ fn what_tells_of_a_withheld_file_is_withheld_too() {
 
     // A raw table tells of the population that is derived from it, so that goes as a whole.
     let copy = redacted(
-        "- files: targets/*/evidence/hba.rules.ndjson\n  reason: raw\n",
+        "- files: targets/*/evidence/hba.rules.ndjson\n  reason: raw\n  copies: accepted\n",
         "raw",
     );
     let gone = copy["withheld"].as_array().unwrap().iter();

@@ -32,9 +32,8 @@ pub(crate) fn description(id: &str) -> Description {
 }
 
 /// A file of each kind; `mark` tells the files of one bundle from another's.
-pub(crate) fn contents(mark: &str) -> Result<Contents, SealError> {
-    let mut contents = Contents::new();
-    for (path, text) in [
+pub(crate) fn texts(mark: &str) -> [(&'static str, String); 7] {
+    [
         ("assessment.json", format!("{{\"organisation\": \"{mark}\"}}\n")),
         (
             "targets/db1/findings.json",
@@ -48,7 +47,12 @@ pub(crate) fn contents(mark: &str) -> Result<Contents, SealError> {
         ("attestations/server-room.yaml", format!("by: {mark}\n")),
         ("attachments/certificate.pdf", format!("%PDF-{mark}")),
         ("report/index.html", format!("<!doctype html>{mark}")),
-    ] {
+    ]
+}
+
+pub(crate) fn contents(mark: &str) -> Result<Contents, SealError> {
+    let mut contents = Contents::new();
+    for (path, text) in texts(mark) {
         contents.insert(path, text.into_bytes())?;
     }
     Ok(contents)

@@ -75,6 +75,13 @@ fn a_forged_token_fails_by_its_name() {
     );
     case.fails(&remarks, &["timestamp.refused"]);
 
+    // The signature is the last thing in it.
+    let mut forged = good.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    case.fails(&forged, &["timestamp.signature"]);
+    let weak = authority.signed_as("-signer tsa.pem -inkey tsa.key -certfile middle.pem -cades -md sha1");
+    case.fails(&weak, &["timestamp.algorithm"]);
+
     for (name, section, code) in [
         ("plain", "plain", "timestamp.usage"),
         ("loose", "loose", "timestamp.usage"),

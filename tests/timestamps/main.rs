@@ -6,6 +6,9 @@ mod sample_bundle;
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../frozen_bundles/keep.rs"]
+mod keep;
+
 mod attacks;
 mod authority;
 mod stamping;
@@ -17,6 +20,8 @@ use pgdossier::bundle::Sealed;
 use pgdossier::sign::{Envelope, Scheme, Signer as _, SigningKey};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::keep::keep;
 
 /// A sealed bundle, a policy for its key, and the folder that they are in.
 struct Desk {
@@ -119,6 +124,15 @@ impl Desk {
         assert_eq!(
             output.status.code(),
             Some(if json["verdict"] == "invalid" { 5 } else { 0 })
+        );
+        let verdict = json["verdict"].as_str().unwrap();
+        keep(
+            "timestamp",
+            bundle,
+            &self.policy().to_string(),
+            now,
+            verdict,
+            &codes(&json),
         );
         json
     }

@@ -7,7 +7,6 @@ use crate::bundle::about::{self, AboutBundle, StatementAbout};
 use crate::bundle::digest::Digest;
 use crate::bundle::failure::Failure;
 use crate::bundle::layout::is_role;
-use crate::bundle::limits::Limits;
 use crate::bundle::store::Store;
 use crate::sign::{Envelope, TrustPolicy, TrustedKey, signing_key};
 
@@ -30,16 +29,16 @@ pub(super) struct Trusted<'p, P> {
     pub(super) envelope: Envelope,
 }
 
-/// Reads the statement at `path`; nothing when it is by a key that the policy does not name.
+/// Reads the statement at `path`, in an envelope of at most `limit` bytes; nothing when it is by a key that the policy does not name.
 pub(super) fn read<'p, P: AboutBundle>(
     path: &str,
     store: &Store,
     policy: &'p TrustPolicy,
     verified: &Verified,
-    limits: &Limits,
+    limit: u64,
     codes: &Codes,
 ) -> Result<Option<Trusted<'p, P>>, Failure> {
-    let bytes = store.read(path, limits.held_bytes)?;
+    let bytes = store.read(path, limit)?;
     let envelope = Envelope::from_sigstore_json(&bytes)
         .map_err(|error| Failure::at(codes.format, path, error.to_string()))?;
     let Some(key) = signing_key(&envelope, policy) else {

@@ -17,6 +17,7 @@ use crate::bundle::statement::STATEMENT_KIND;
 use crate::bundle::store::Store;
 use crate::bundle::verification::Redaction;
 use crate::sign::{SigningTime, TrustPolicy, TrustedKey, key_fault};
+use crate::signature::{SignedKind, statement_of};
 use crate::withholding::REDACTOR;
 
 const CODES: Codes = Codes {
@@ -87,7 +88,8 @@ impl Against<'_, '_> {
             self.store,
             self.policy,
             self.verified,
-            &self.options.limits,
+            // It names files, of which there may be many.
+            self.options.limits.held_bytes,
             &CODES,
         )?;
         let Some(trusted) = trusted else {
@@ -210,8 +212,24 @@ impl Against<'_, '_> {
     }
 }
 
-/// What a policy demands of signed files cannot be seen without them, and missing never helps.
-pub(super) fn lost_signatures(policy: &TrustPolicy, absent: &[String]) -> Option<Failure> {
+/// What a policy demands of signed files cannot be seen without them, and missing never helps. Nor can it be seen, whatever a
+/// policy demands, that a waiver is approved by somebody else, without its signatures.
+pub(super) fn lost_signatures(policy: &TrustPolicy, absent: &[String], store: &Store) -> Option<Failure> {
+    let waiver = absent.iter().find(|path| {
+        let stem = path
+            .strip_prefix(SignedKind::Waiver.folder())
+            .and_then(statement_of);
+        let is_there = |end: &&str| {
+            let shown = stem.map(|stem| format!("{}{stem}{end}", SignedKind::Waiver.folder()));
+            shown.is_some_and(|path| store.find(&path).is_some())
+        };
+        [".yaml", ".yml"].iter().any(is_there)
+    });
+    if let Some(path) = waiver {
+        let message =
+            "it is withheld, and is a signature of a waiver that is shown: who approved it cannot be told";
+        return Some(Failure::at("require.withheld", path, message));
+    }
     let of_bundle = [STATEMENT_KIND, REVIEW_KIND];
     let demanding = policy.require.iter().any(|wanted| {
         !of_bundle.contains(&wanted.statement.as_str()) || !wanted.distinct_owner_from.is_empty()

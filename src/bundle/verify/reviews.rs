@@ -45,7 +45,16 @@ pub(super) fn check<'p>(
         .filter(|path| path.starts_with(REVIEWS))
     {
         let read = named(path)
-            .and_then(|()| about::read(path, store, policy, verified, &options.limits, &CODES))
+            .and_then(|()| {
+                about::read(
+                    path,
+                    store,
+                    policy,
+                    verified,
+                    options.limits.envelope_bytes,
+                    &CODES,
+                )
+            })
             .and_then(|trusted| match trusted {
                 Some(trusted) => found.take(path, trusted, policy, verified, options),
                 None => {

@@ -106,11 +106,18 @@ pub(super) fn check<'a>(store: &Store, policy: &'a TrustPolicy, options: &Verify
 /// Step 3.
 fn read_all(store: &Store, options: &VerifyOptions<'_>) -> (Vec<Found>, Vec<Failure>) {
     let (mut all, mut failures) = (Vec::new(), Vec::new());
-    for entry in store
-        .entries()
-        .iter()
-        .filter(|entry| entry.path.starts_with(SIGNATURES))
-    {
+    let entries = || {
+        let all = store.entries().iter();
+        all.filter(|entry| entry.path.starts_with(SIGNATURES))
+    };
+    // Before anybody is known to have signed, nothing may fill memory.
+    let together: u64 = entries().map(|entry| entry.size).sum();
+    if together > options.limits.held_bytes {
+        let limit = options.limits.held_bytes;
+        let message = format!("all signatures together have {together} bytes; the limit is {limit}");
+        return (all, vec![Failure::at("limit.held-size", SIGNATURES, message)]);
+    }
+    for entry in entries() {
         let path = entry.path.as_str();
         let stem = path
             .strip_suffix(SIGSTORE_SUFFIX)
@@ -129,7 +136,7 @@ fn read_all(store: &Store, options: &VerifyOptions<'_>) -> (Vec<Found>, Vec<Fail
         if !path.ends_with(SIGSTORE_SUFFIX) {
             continue;
         }
-        match store.read(path, options.limits.held_bytes) {
+        match store.read(path, options.limits.envelope_bytes) {
             Err(failure) => failures.push(failure),
             Ok(bytes) => match Envelope::from_sigstore_json(&bytes) {
                 Err(error) => failures.push(Failure::at(envelope_code(&error), path, error.to_string())),
@@ -269,7 +276,7 @@ fn agree(store: &Store, found: &Found, public: &PublicKey, options: &VerifyOptio
         ));
         return failures;
     }
-    match store.read(&path, options.limits.held_bytes) {
+    match store.read(&path, options.limits.envelope_bytes) {
         Err(failure) => failures.push(failure),
         Ok(bytes) => {
             let checked = SshSignature::from_armor(&bytes)

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::VerifyOptions;
 use crate::bundle::digest::Digest;
 use crate::bundle::failure::Failure;
-use crate::bundle::layout::MANIFEST;
+use crate::bundle::layout::ATTACHMENTS;
 use crate::bundle::manifest::Manifest;
 use crate::bundle::store::Store;
 use crate::folder::is_yaml;
@@ -47,18 +46,43 @@ struct Signer<'a> {
     counts: bool,
 }
 
-/// Reads them all. Whether the files are those of the manifest is another step's question.
+/// Where they are read from.
+#[derive(Clone, Copy)]
+pub(super) struct Sealed<'s> {
+    pub(super) store: &'s Store,
+    pub(super) manifest: &'s Manifest,
+    /// The largest file that is read.
+    pub(super) limit: u64,
+}
+
+impl Sealed<'_> {
+    /// A file as it was sealed: nothing that anybody put in its place is parsed or believed.
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        let bytes = self.store.read(path, self.limit).ok()?;
+        (self.manifest.find(path)? == Digest::of(&bytes)).then_some(bytes)
+    }
+
+    /// Whether a document with this digest was sealed, here or withheld. Its name says so, and so must its bytes.
+    fn has_document(&self, sha256: &str) -> bool {
+        let start = format!("{ATTACHMENTS}{sha256}.");
+        let lines = self.manifest.lines.iter();
+        lines
+            .filter(|line| line.path.starts_with(&start))
+            .any(|line| line.sha256.to_string() == sha256)
+    }
+}
+
+/// Reads them all, as far as they are as they were sealed.
 pub(super) fn read<'a>(
     kind: SignedKind,
-    store: &Store,
+    sealed: Sealed<'_>,
     policy: &'a TrustPolicy,
-    options: &VerifyOptions<'_>,
     time: SigningTime<'_>,
 ) -> Signatures<'a> {
-    let limit = options.limits.held_bytes;
     let folder = kind.folder();
     let (mut files_read, mut signed) = (BTreeMap::new(), BTreeMap::new());
-    let names = store
+    let names = sealed
+        .store
         .entries()
         .iter()
         .filter_map(|entry| entry.path.strip_prefix(folder));
@@ -66,24 +90,19 @@ pub(super) fn read<'a>(
         names.partition(|name| name.ends_with(SIGNATURE_SUFFIX));
     for name in files.into_iter().filter(|name| is_yaml(name)) {
         signed.insert(name.to_owned(), Vec::new());
-        if let Ok(bytes) = store.read(&format!("{folder}{name}"), limit) {
+        if let Some(bytes) = sealed.read(&format!("{folder}{name}")) {
             let file = SignedFile {
                 digest: Digest::of(&bytes).to_string(),
-                controls: controls(store, name, &bytes),
+                controls: controls(sealed.store, name, &bytes),
             };
             files_read.insert(name, file);
         }
     }
-    // What they say of documents is held against what the bundle lists. Whether that is there is another step's question.
-    let listed = match signatures.is_empty() {
-        true => BTreeSet::new(),
-        false => listed(store, limit),
-    };
     for name in signatures {
-        let Ok(bytes) = store.read(&format!("{folder}{name}"), limit) else {
+        let Some(bytes) = sealed.read(&format!("{folder}{name}")) else {
             continue;
         };
-        if let Some((file, signer)) = signer(kind, &bytes, policy, (&files_read, &listed), time)
+        if let Some((file, signer)) = signer(kind, &bytes, policy, &files_read, sealed, time)
             && let Some(signers) = signed.get_mut(&file)
         {
             signers.push(signer);
@@ -111,20 +130,13 @@ fn controls(store: &Store, name: &str, bytes: &[u8]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The digests of all files that the manifest lists.
-fn listed(store: &Store, limit: u64) -> BTreeSet<Digest> {
-    let manifest = store.read(MANIFEST, limit).ok();
-    let manifest = manifest.and_then(|bytes| Manifest::parse(&bytes).ok());
-    let lines = manifest.into_iter().flat_map(|manifest| manifest.lines);
-    lines.map(|line| line.sha256).collect()
-}
-
 /// Who made a signature, and of which file; nobody when it is not by a key of the policy over these bytes.
 fn signer<'a>(
     kind: SignedKind,
     bytes: &[u8],
     policy: &'a TrustPolicy,
-    (files, listed): (&BTreeMap<&str, SignedFile>, &BTreeSet<Digest>),
+    files: &BTreeMap<&str, SignedFile>,
+    sealed: Sealed<'_>,
     time: SigningTime<'_>,
 ) -> Option<(String, Signer<'a>)> {
     let envelope = Envelope::from_sigstore_json(bytes).ok()?;
@@ -137,12 +149,9 @@ fn signer<'a>(
         .controls
         .iter()
         .all(|(control, section)| key.may_attest(control, section));
-    let documents = signed.documents();
-    let attached = documents
-        .values()
-        .all(|digest| digest.parse().is_ok_and(|digest| listed.contains(&digest)));
+    let mut documents = signed.documents().into_values();
     let counts = signed.keyid() == key.keyid
-        && attached
+        && documents.all(|sha256| sealed.has_document(&sha256))
         && key.roles.contains(&role)
         && authorised
         && key_fault(key, time).is_none();

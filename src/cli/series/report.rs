@@ -10,6 +10,7 @@ use super::chain::Known;
 use super::changes::{self, Changes};
 use super::entry::{Checked, Entry};
 use super::problem::{Kind, Problem};
+use crate::escape;
 use crate::sign::SeriesPin;
 
 /// Everything that was found.
@@ -113,7 +114,7 @@ impl Report {
                 .iter()
                 .map(|path| path.display().to_string())
                 .collect();
-            let _ = writeln!(text, "no bundles: {}", names.join(", "));
+            put(&mut text, &format!("no bundles: {}", names.join(", ")));
         }
         if !self.trusted {
             text.push_str("who sealed the bundles was not checked: use --trust\n");
@@ -131,7 +132,8 @@ impl Report {
 
 impl SeriesReport {
     fn write(&self, text: &mut String) {
-        let _ = writeln!(text, "series {}\n", self.name);
+        put(text, &format!("series {}", self.name));
+        text.push('\n');
         let width = self
             .bundles
             .iter()
@@ -150,8 +152,7 @@ impl SeriesReport {
             } else {
                 format!(", signed by {}", line.signers.join(", "))
             };
-            let _ = writeln!(
-                text,
+            let shown = format!(
                 "{:>5}  {:<width$}  {:<10}  {:<20}  {}{signers}",
                 line.index,
                 line.bundle_id,
@@ -159,17 +160,14 @@ impl SeriesReport {
                 line.as_of.to_rfc3339_opts(SecondsFormat::Secs, true),
                 line.verdict.word()
             );
+            put(text, &shown);
         }
         text.push('\n');
         for changes in self.changes.iter().filter(|changes| !changes.changes.is_empty()) {
-            let _ = writeln!(text, "changed from {} to {}", changes.from, changes.to);
+            put(text, &format!("changed from {} to {}", changes.from, changes.to));
             for change in &changes.changes {
-                let _ = writeln!(
-                    text,
-                    "  {}: {}",
-                    change.what.replace('-', " "),
-                    change.detail.join(", ")
-                );
+                let what = change.what.replace('-', " ");
+                put(text, &format!("  {what}: {}", change.detail.join(", ")));
             }
             text.push('\n');
         }
@@ -188,11 +186,18 @@ impl SeriesReport {
             let _ = writeln!(text, "checkpoint of the policy: size {}, {how}", known.pin.size);
         }
         let SeriesPin { id, size, root } = &self.checkpoint;
-        let _ = writeln!(
+        put(
             text,
-            "checkpoint to keep: series {id}, size {size}, root {root}\n"
+            &format!("checkpoint to keep: series {id}, size {size}, root {root}"),
         );
+        text.push('\n');
     }
+}
+
+/// Adds one line. Names and periods are what somebody else wrote: none of them makes another line.
+fn put(text: &mut String, line: &str) {
+    text.push_str(&escape::terminal(line));
+    text.push('\n');
 }
 
 fn write_problem(text: &mut String, problem: &Problem) {
@@ -203,9 +208,6 @@ fn write_problem(text: &mut String, problem: &Problem) {
     };
     let bundles = problem.bundles.join(", ");
     let colon = if bundles.is_empty() { "" } else { ": " };
-    let _ = writeln!(
-        text,
-        "{kind}: {bundles}{colon}{} [{}]",
-        problem.message, problem.code
-    );
+    let said = format!("{kind}: {bundles}{colon}{} [{}]", problem.message, problem.code);
+    put(text, &said);
 }

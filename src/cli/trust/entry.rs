@@ -6,7 +6,7 @@ use chrono::{DateTime, Days, Utc};
 use clap::Args;
 
 use crate::cli::Stop;
-use crate::cli::arguments::parse_time;
+use crate::cli::arguments::{clock, parse_time};
 use crate::sign::{PublicKey, TimestampRule, TrustPolicy};
 
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ impl EntryArguments {
     /// The key, and a policy that accepts what it signs and nothing else.
     pub(super) fn load(&self) -> Result<(PublicKey, TrustPolicy), Stop> {
         let key = PublicKey::load(&self.key).map_err(Stop::usage)?;
-        let from = self.valid_from.unwrap_or_else(Utc::now);
+        let from = clock(self.valid_from)?;
         let two_years = || from.checked_add_days(Days::new(730)).unwrap_or(from);
         let until = self.valid_until.unwrap_or_else(two_years);
         let mut policy = TrustPolicy::single(&key, &self.owner, &self.role, from, until);
