@@ -63,6 +63,13 @@ pub fn parse(mut files: BTreeMap<String, Vec<u8>>) -> Result<Attested, Problems>
             Err(found) => problems.extend(found.0),
         }
     }
+    for file in files.keys().filter(|file| file.ends_with(SIGNATURE_SUFFIX)) {
+        if belongs_to(file, &drafts) {
+            let message = "it signs a statement that is a draft now, and so counts for nothing";
+            let help = "put back what was signed, or remove the signature";
+            problems.push(Place::default().problem(file, message, help));
+        }
+    }
     // A draft is nobody's word, so its file is no part of what was attested.
     files.retain(|file, _| !belongs_to(file, &drafts));
     let mut attested = Attested::new(attestations, certificates, files);

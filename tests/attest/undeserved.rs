@@ -236,6 +236,22 @@ fn a_draft_is_a_draft_however_its_line_is_written() {
 }
 
 #[test]
+fn what_was_signed_is_not_hidden_as_a_draft() {
+    let wanting = STORAGE.replace("answer: satisfied", "answer: not-satisfied");
+    let statements = Statements::new(&[("s.yaml", &wanting), ("t.yaml", STORAGE)]);
+    let signed = statements.attest(&["sign", "attestations/s.yaml", "--key", "key.pem"]);
+    assert!(signed.status.success(), "{}", text(&signed.stderr));
+    statements.put("s.yaml", &format!("{wanting}draft: true\n"));
+    let output = statements.attest(&["check"]);
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("it signs a statement that is a draft now"),
+        "{said}"
+    );
+}
+
+#[test]
 fn days_are_written_in_one_way() {
     for day in ["2027-4-30", "\" 2027-04-3\"", "+262142-12-31", "20270430"] {
         let statements = Statements::new(&[("s.yaml", &STORAGE.replace("2027-04-30", day))]);
