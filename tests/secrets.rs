@@ -40,10 +40,12 @@ fn leaks(assessed: &Assessed) -> Vec<String> {
         let content = text(&bytes);
         for line in content.lines().filter(|line| line.contains(PLANTED)) {
             for (at, _) in line.match_indices(PLANTED) {
-                let from = line.floor_char_boundary(at.saturating_sub(60));
-                let to = line.floor_char_boundary(at + 40);
+                let (before, found) = line.split_at(at);
+                let skipped = before.chars().count().saturating_sub(60);
+                let before: String = before.chars().skip(skipped).collect();
+                let found: String = found.chars().take(40).collect();
                 let file = path.file_name().unwrap().to_string_lossy();
-                leaks.insert(format!("{file}: {}", &line[from..to]));
+                leaks.insert(format!("{file}: {before}{found}"));
             }
         }
     }

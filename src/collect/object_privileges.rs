@@ -196,8 +196,11 @@ impl Grants<'_> {
         let entries = entries.unwrap_or_else(|| given_by_postgresql(kind));
         // A grant writes down beside itself what everybody had before.
         let before = || {
-            let system = flag(object, "system");
-            system.then(|| given_by_postgresql(kind)).unwrap_or_default()
+            if flag(object, "system") {
+                given_by_postgresql(kind)
+            } else {
+                Default::default()
+            }
         };
         let mut initial = by_grantee(acl::list(object.get("initial"))?.unwrap_or_else(before));
         // What initdb or an extension gave is no decision of those who run the server.
