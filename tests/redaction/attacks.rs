@@ -9,7 +9,7 @@ use pgdossier::sign::{Requirement, SigningKey};
 use pgdossier::withholding::Withholding;
 use serde_json::{Value, json};
 
-use crate::made::{FINDINGS, HBA, Made, ROLES, as_of, verified};
+use super::made::{FINDINGS, HBA, Made, ROLES, as_of, verified};
 
 /// What a redactor makes of what a copy shows.
 type Lie = Box<dyn Fn(String) -> String>;
@@ -317,7 +317,7 @@ fn what_cannot_be_withheld_soundly_is_refused() {
         .check_integrity();
     let message = error.err().unwrap().to_string();
     assert!(message.contains("this is a redacted copy"), "{message}");
-    let left: BTreeSet<String> = crate::support::names(&made.dir.path().join("refused"))
+    let left: BTreeSet<String> = super::support::names(&made.dir.path().join("refused"))
         .into_iter()
         .collect();
     assert_eq!(left, BTreeSet::new());
@@ -329,7 +329,7 @@ fn refusal(made: &Made, bundle: &Path, withholding: &Withholding) -> RedactError
         .unwrap()
         .check_integrity()
         .unwrap();
-    let tool = crate::made::tool();
+    let tool = super::made::tool();
     let redactor = pgdossier::bundle::Redactor {
         signer: &made.redactor,
         role: "redactor",

@@ -142,8 +142,8 @@ impl Made {
             TrustPolicy::single(key.public_key(), owner, role, as_of(), until)
         };
         let mut policy = one(&self.assessor, "Ada", "assessor");
-        policy.add(one(&self.redactor, "Rita", "redactor"));
-        policy.add(one(&self.reviewer, "Rob", "reviewer"));
+        policy.add(one(&self.redactor, "Rita", "redactor")).unwrap();
+        policy.add(one(&self.reviewer, "Rob", "reviewer")).unwrap();
         policy
     }
 
@@ -207,5 +207,11 @@ pub fn verified(path: &Path, policy: &TrustPolicy) -> Verification {
         threads: None,
         cancel: &cancel,
     };
-    verify(path, policy, &options).unwrap()
+    let verification = verify(path, policy, &options).unwrap();
+    crate::second_opinion::ask(
+        path,
+        &serde_json::to_value(policy).unwrap(),
+        &serde_json::to_value(&verification).unwrap(),
+    );
+    verification
 }

@@ -3,6 +3,8 @@
 
 #[path = "../sample_bundle/mod.rs"]
 mod sample_bundle;
+#[path = "../second_opinion/nobody.rs"]
+mod second_opinion;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -120,6 +122,7 @@ impl Desk {
             output.status.code(),
             Some(if json["verdict"] == "invalid" { 5 } else { 0 })
         );
+        crate::second_opinion::ask(bundle, &self.policy(), &json);
         json
     }
 

@@ -1,0 +1,8 @@
+//! Redacted copies and lies in them.
+
+#[path = "../redaction/attacks.rs"]
+mod attacks;
+#[path = "../redaction/made.rs"]
+mod made;
+#[path = "../support/mod.rs"]
+mod support;
