@@ -1,6 +1,6 @@
 # What people do with this repository, by name. CI runs `make test` and nothing else.
 
-.PHONY: demo test bench docs needs-server needs-test
+.PHONY: demo test bench docs page needs-server needs-test
 
 demo: needs-server
 	cargo build --release --locked
@@ -15,6 +15,9 @@ bench: needs-server
 docs:
 	cargo build --locked
 	scripts/generate-docs target/debug/pgdossier .
+
+page:
+	scripts/build-page page/dist/verify.html
 
 needs-server:
 	scripts/install-server

@@ -16,6 +16,7 @@ mod init;
 mod keys;
 mod man;
 mod output;
+mod page;
 mod profile;
 mod redact;
 mod replay;
@@ -103,6 +104,8 @@ enum Verb {
     Assess(assess::Arguments),
     /// Verify a bundle against what you trust.
     Verify(verify::Arguments),
+    /// Write the page with which an auditor verifies a bundle in a browser: `pgdossier page > verify.html`.
+    Page(page::Arguments),
     /// Approve or reject a bundle that somebody else made, signed with your own key.
     Review(review::Arguments),
     /// Have a time-stamping authority prove when a bundle was signed.
@@ -156,6 +159,7 @@ pub fn run() -> ExitCode {
         Verb::Init(arguments) => init::run(&arguments, &output),
         Verb::Assess(arguments) => assess::run(&arguments, &output),
         Verb::Verify(arguments) => verify::run(&arguments, &output),
+        Verb::Page(arguments) => page::run(&arguments, &output),
         Verb::Review(arguments) => review::run(&arguments, &output),
         Verb::Timestamp(arguments) => timestamp::run(&arguments, &output),
         Verb::Attest(verb) => attest::run(&verb, &output),

@@ -19,6 +19,7 @@ pub mod profile;
 pub mod record;
 pub mod salt;
 pub mod signature;
+pub mod strict;
 pub mod target;
 pub mod waiver;
 pub mod withholding;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::strict::from_json;
+
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 /// The role of whoever performed what is stated.
 pub const ATTESTOR: &str = "attestor";
@@ -149,7 +151,7 @@ impl SignedStatement {
     /// # Errors
     /// Why it is no signature of a file of this kind.
     pub fn parse(kind: SignedKind, bytes: &[u8]) -> Result<Self, String> {
-        let read: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let read: Self = from_json(bytes)?;
         let known = read.statement_type == STATEMENT_TYPE && read.predicate_type == kind.predicate_type();
         if known && !read.subject.is_empty() {
             Ok(read)

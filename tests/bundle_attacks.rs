@@ -8,9 +8,11 @@
     reason = "a test may panic and print"
 )]
 
-mod sample_bundle;
+pub(crate) mod sample_bundle;
+#[path = "second_opinion/nobody.rs"]
+mod second_opinion;
 #[path = "bundle_attacks/steps.rs"]
-mod steps;
+pub(crate) mod steps;
 #[path = "bundle_attacks/zip_file.rs"]
 mod zip_file;
 
@@ -124,7 +126,13 @@ fn carry_out(attack: &Attack) -> Vec<String> {
     for step in &attack.steps {
         tampering.carry_out(step);
     }
-    let verification = verified(&bundle, &changed_policy(&attack.policy));
+    let policy = changed_policy(&attack.policy);
+    let verification = verified(&bundle, &policy);
+    crate::second_opinion::ask(
+        &bundle,
+        &serde_json::to_value(policy).unwrap(),
+        &serde_json::to_value(&verification).unwrap(),
+    );
     let codes: Vec<String> = verification
         .failures()
         .map(|failure| failure.code.to_owned())

@@ -11,6 +11,7 @@ const LEVELS: &[&[&str]] = &[
     &["init"],
     &["assess"],
     &["verify"],
+    &["page"],
     &["attest", "new"],
     &["attest", "check"],
     &["attest", "status"],

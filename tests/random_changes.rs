@@ -25,6 +25,7 @@ use std::thread;
 
 use made::{Keys, Kind, Made};
 use sample_bundle::files_below;
+use sample_bundle::random::Random;
 
 /// How many changes are made to each kind of bundle, as an archive and as a folder.
 const CHANGES: [(Kind, u64, u64); 3] = [
@@ -235,20 +236,4 @@ fn write_byte(file: &Path, at: usize, byte: u8) {
     let mut file = OpenOptions::new().write(true).open(file).unwrap();
     file.seek(SeekFrom::Start(at as u64)).unwrap();
     file.write_all(&[byte]).unwrap();
-}
-
-/// splitmix64: enough to choose places, and the same again for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
 }

@@ -3,6 +3,8 @@
 
 #[path = "report/browser.rs"]
 mod browser;
+#[path = "support/chromium.rs"]
+mod chromium;
 #[path = "report/fixture.rs"]
 mod fixture;
 

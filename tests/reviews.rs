@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, unreachable_pub)] // a test may panic
 
 mod sample_bundle;
+#[path = "second_opinion/nobody.rs"]
+mod second_opinion;
 mod support;
 
 use std::fs::Permissions;
@@ -120,6 +122,9 @@ impl Office {
             serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
         let code = if json["verdict"] == "invalid" { 5 } else { 0 };
         assert_eq!(output.status.code(), Some(code));
+        let policy = std::fs::read(self.path("policy.json")).unwrap();
+        let policy = serde_json::from_slice(&policy).unwrap();
+        crate::second_opinion::ask(&self.path(bundle.to_str().unwrap()), &policy, &json);
         json
     }
 

@@ -8,6 +8,7 @@ use super::json::check_document;
 use super::layout::{SIGSTORE_SUFFIX, STATEMENT};
 use super::statement::{STATEMENT_TYPE, StatedSigner};
 use crate::sign::{Envelope, SignError, Signer, sign_checked};
+use crate::strict::from_json;
 
 /// What such a statement says.
 pub(super) trait AboutBundle: Serialize + DeserializeOwned {
@@ -76,7 +77,7 @@ impl<P: AboutBundle> StatementAbout<P> {
         let noun = P::NOUN;
         check_document(bytes).map_err(|reason| format!("it is no {noun} statement: {reason}"))?;
         let statement: Self =
-            serde_json::from_slice(bytes).map_err(|error| format!("it is no {noun} statement: {error}"))?;
+            from_json(bytes).map_err(|error| format!("it is no {noun} statement: {error}"))?;
         if statement.statement_type != STATEMENT_TYPE || statement.predicate_type != P::TYPE {
             return Err("it is a statement of another kind".to_owned());
         }

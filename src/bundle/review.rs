@@ -36,6 +36,7 @@ pub struct ReviewPredicate {
     /// What the reviewer has to say; empty for nothing.
     pub comment: String,
     /// When it was decided.
+    #[serde(deserialize_with = "crate::strict::time")]
     pub reviewed_at: DateTime<Utc>,
     /// The program that wrote it down.
     pub tool: Tool,

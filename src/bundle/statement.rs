@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::chain::Chain;
 use super::digest::Digest;
 use super::layout::MANIFEST;
+use crate::strict::{self, from_json};
 
 pub(crate) const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 /// Type and version of our predicate. A URN in an unregistered namespace: a name, not a claim to anybody's domain.
@@ -79,6 +80,7 @@ pub struct Predicate {
     /// [`Description::period`].
     pub period: String,
     /// [`Description::as_of`].
+    #[serde(deserialize_with = "strict::time")]
     pub as_of: DateTime<Utc>,
     /// [`Description::tool`].
     pub tool: Tool,
@@ -159,7 +161,7 @@ impl Statement {
         if kind.predicate_type != PREDICATE_TYPE {
             return Err(StatementProblem::PredicateType(kind.predicate_type));
         }
-        let statement: Self = serde_json::from_slice(bytes).map_err(format)?;
+        let statement: Self = from_json(bytes).map_err(StatementProblem::Format)?;
         match statement.subject.as_slice() {
             [subject] if subject.name == MANIFEST => Ok(statement),
             _ => Err(StatementProblem::Subject),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::key_file::{read_small, write_public};
 use super::{PublicKey, Roots, SignError};
 use crate::signature::{APPROVER, REQUESTER, REVIEWER, SignedKind};
+use crate::strict::{self, from_json};
 use crate::withholding::REDACTOR;
 
 /// The version of the policy format that this program reads and writes.
@@ -56,11 +57,17 @@ pub struct TrustedKey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sections: Option<Vec<String>>,
     /// From when its signatures are accepted.
+    #[serde(deserialize_with = "strict::time")]
     pub valid_from: DateTime<Utc>,
     /// Until when (exclusive) its signatures are accepted.
+    #[serde(deserialize_with = "strict::time")]
     pub valid_until: DateTime<Utc>,
     /// When it was revoked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "strict::time_or_none"
+    )]
     pub revoked_at: Option<DateTime<Utc>>,
     /// Why it was revoked; without a reason it counts as compromised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -181,7 +188,7 @@ impl TrustPolicy {
             what: what.to_owned(),
             reason,
         };
-        let policy: Self = serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))?;
+        let policy: Self = from_json(json).map_err(wrong)?;
         policy.check().map_err(wrong)?;
         Ok(policy)
     }
@@ -321,9 +328,14 @@ impl TrustedKey {
         PublicKey::from_pem(&self.public_key)
     }
 
+    /// Whether it may sign for some controls alone.
+    pub fn has_limits(&self) -> bool {
+        self.controls.is_some() || self.sections.is_some()
+    }
+
     /// Whether it may sign what answers this control of this section.
     pub fn may_attest(&self, control: &str, section: &str) -> bool {
-        if self.controls.is_none() && self.sections.is_none() {
+        if !self.has_limits() {
             return true;
         }
         let named = |patterns: &Option<Vec<String>>, name: &str| {

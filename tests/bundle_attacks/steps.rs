@@ -7,7 +7,7 @@ use pgdossier::bundle::{Digest, tree_head_of_lines};
 use pgdossier::sign::{Envelope, Signer as _, SigningKey, SshSignature, sign_checked};
 use serde::Deserialize;
 
-use crate::zip_file::{Change, ZipFile};
+use super::zip_file::{Change, ZipFile};
 
 /// One deed. In paths and texts `<keyid>` stands for the short id of the key that
 /// signed, `<reviewer>` for the reviewer's.
@@ -325,7 +325,7 @@ impl Tampering<'_> {
     }
 
     fn reseal(&self) {
-        let mut lines: Vec<(String, Digest)> = crate::files_below(self.bundle)
+        let mut lines: Vec<(String, Digest)> = super::files_below(self.bundle)
             .into_iter()
             .map(|file| {
                 let path = file

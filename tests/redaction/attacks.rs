@@ -10,7 +10,7 @@ use pgdossier::sign::{Requirement, Signer as _, SigningKey};
 use pgdossier::withholding::Withholding;
 use serde_json::{Value, json};
 
-use crate::made::{FINDINGS, HBA, Made, ROLES, as_of, verified};
+use super::made::{FINDINGS, HBA, Made, ROLES, as_of, verified};
 
 /// What a redactor makes of what a copy shows.
 type Lie = Box<dyn Fn(String) -> String>;
@@ -414,7 +414,7 @@ fn refusal(made: &Made, bundle: &Path, withholding: &Withholding) -> RedactError
         .unwrap()
         .check_integrity()
         .unwrap();
-    let tool = crate::made::tool();
+    let tool = super::made::tool();
     let redactor = pgdossier::bundle::Redactor {
         signer: &made.redactor,
         role: "redactor",

@@ -266,5 +266,10 @@ pub fn verified(path: &Path, policy: &TrustPolicy) -> Verification {
         verdict.as_str().unwrap(),
         &codes,
     );
+    crate::second_opinion::ask(
+        path,
+        &serde_json::from_str(&policy).unwrap(),
+        &serde_json::to_value(&verification).unwrap(),
+    );
     verification
 }

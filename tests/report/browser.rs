@@ -2,7 +2,6 @@
 
 use std::io::Read as _;
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -28,22 +27,13 @@ pub(super) struct Opened {
     pub(super) requests: Vec<String>,
 }
 
-fn binary() -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    ["chromium", "chromium-browser", "google-chrome"]
-        .iter()
-        .flat_map(|name| std::env::split_paths(&path).map(move |folder| folder.join(name)))
-        .find(|candidate| candidate.is_file())
-        .expect("no chromium, chromium-browser or google-chrome on the PATH: install one (apt-get install chromium)")
-}
-
 /// Opens a page from a file, with a profile of its own and a proxy that only notes who calls.
 pub(super) fn open(html: &str) -> Opened {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("index.html");
     std::fs::write(&page, html).unwrap();
     let proxy = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let output = Command::new(binary())
+    let output = Command::new(super::chromium::binary())
         .args([
             "--headless",
             "--no-sandbox",

@@ -180,6 +180,21 @@ fn no_byte_of_a_token_can_change_unnoticed() {
 }
 
 #[test]
+fn a_bundle_with_a_changed_token_does_not_verify() {
+    for kind in ["rsa:2048", EC] {
+        let case = Case::new(kind);
+        let good = case.stored(&case.genuine);
+        case.fails(&good, &[]);
+        for position in (0..good.len()).step_by(good.len() / 60) {
+            let mut changed = good.clone();
+            changed[position] ^= 1 << (position % 8);
+            case.desk.plant(&changed);
+            assert!(!case.desk.failures().is_empty(), "byte {position}");
+        }
+    }
+}
+
+#[test]
 fn an_envelope_has_one_token_in_one_form() {
     let case = Case::new(EC);
     let good = case.stored(&case.genuine);

@@ -3,6 +3,8 @@
 
 #[path = "../sample_bundle/mod.rs"]
 mod sample_bundle;
+#[path = "../second_opinion/nobody.rs"]
+mod second_opinion;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -21,7 +23,7 @@ use pgdossier::sign::{Envelope, Scheme, Signer as _, SigningKey};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::keep::keep;
+use self::keep::keep;
 
 /// A sealed bundle, a policy for its key, and the folder that they are in.
 struct Desk {
@@ -134,6 +136,7 @@ impl Desk {
             verdict,
             &codes(&json),
         );
+        crate::second_opinion::ask(bundle, &self.policy(), &json);
         json
     }
 

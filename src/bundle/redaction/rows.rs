@@ -11,6 +11,7 @@ use crate::bundle::commitment::{
 use crate::bundle::digest::Digest;
 use crate::bundle::json_parts::{Field, fields};
 use crate::salt::{Salt, strip};
+use crate::strict::from_json;
 use crate::withholding::{Cut, Hidden};
 
 /// One line of a partly shown record.
@@ -150,7 +151,7 @@ pub(in crate::bundle) fn root_of_shown(reader: impl Read, line_limit: u64) -> Re
                 "line {number} is longer than {line_limit} bytes or lacks its line feed"
             ));
         }
-        let line: Line = serde_json::from_slice(&text).map_err(|error| format!("line {number}: {error}"))?;
+        let line: Line = from_json(&text).map_err(|error| format!("line {number}: {error}"))?;
         let hash = hash_of_line(&line).ok_or_else(|| {
             format!("line {number} neither shows a row nor says that it is withheld, in the one way for each")
         })?;

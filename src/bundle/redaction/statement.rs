@@ -18,6 +18,7 @@ pub struct RedactionPredicate {
     /// The bundle's id.
     pub bundle_id: String,
     /// When the copy was made.
+    #[serde(deserialize_with = "crate::strict::time")]
     pub redacted_at: DateTime<Utc>,
     /// The program that made it.
     pub tool: Tool,

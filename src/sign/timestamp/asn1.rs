@@ -1,6 +1,7 @@
-//! Structures of RFC 3161 (requests, responses, time information) and of RFC 5652 (signed data), as far as they go together.
+//! Structures of RFC 3161 (requests, responses, time information), of RFC 5652 (signed data) and of RFC 5280
+//! (certificates), as far as they go together.
 
-use der::asn1::{Any, Int, ObjectIdentifier, OctetString, SetOfVec};
+use der::asn1::{Any, BitString, Int, ObjectIdentifier, OctetString, SetOfVec};
 use der::{Sequence, ValueOrd};
 
 pub(super) const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
@@ -9,6 +10,9 @@ pub(super) const CONTENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("
 pub(super) const MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.4");
 pub(super) const SIGNING_CERTIFICATE_V2: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.47");
+/// Extensions that say what a certificate is for.
+pub(super) const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+pub(super) const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
 pub(super) const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 pub(super) const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
 pub(super) const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
@@ -52,7 +56,7 @@ pub(super) struct StatusInfo {
     #[asn1(optional = "true")]
     pub(super) text: Option<Vec<String>>,
     #[asn1(optional = "true")]
-    pub(super) failure: Option<der::asn1::BitString>,
+    pub(super) failure: Option<BitString>,
 }
 
 #[derive(Clone, Debug, Sequence)]
@@ -162,4 +166,44 @@ pub(super) struct CertificateId {
     pub(super) digest: OctetString,
     #[asn1(optional = "true")]
     pub(super) issuer_serial: Option<Any>,
+}
+
+/// A certificate's form; what its texts, times and extensions say is another's to read.
+#[derive(Clone, Debug, Sequence)]
+pub(super) struct Certificate {
+    pub(super) body: CertificateBody,
+    pub(super) algorithm: Algorithm,
+    pub(super) signature: BitString,
+}
+
+#[derive(Clone, Debug, Sequence)]
+pub(super) struct CertificateBody {
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT", optional = "true")]
+    pub(super) version: Option<u8>,
+    pub(super) serial: Int,
+    pub(super) algorithm: Algorithm,
+    pub(super) issuer: Vec<SetOfVec<NamePart>>,
+    pub(super) validity: Validity,
+    pub(super) subject: Vec<SetOfVec<NamePart>>,
+    pub(super) key: CertificateKey,
+    #[asn1(context_specific = "3", tag_mode = "EXPLICIT", optional = "true")]
+    pub(super) extensions: Option<Vec<Extension>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Sequence, ValueOrd)]
+pub(super) struct NamePart {
+    pub(super) oid: ObjectIdentifier,
+    pub(super) value: Any,
+}
+
+#[derive(Clone, Debug, Sequence)]
+pub(super) struct Validity {
+    pub(super) from: Any,
+    pub(super) until: Any,
+}
+
+#[derive(Clone, Debug, Sequence)]
+pub(super) struct CertificateKey {
+    pub(super) algorithm: Algorithm,
+    pub(super) bits: BitString,
 }

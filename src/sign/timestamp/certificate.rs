@@ -1,7 +1,7 @@
 //! A time-stamping authority's certificate: whether it is the named one, may state times, and signed something.
 
-use der::Encode as _;
-use der::asn1::{Any, ObjectIdentifier};
+use der::asn1::{Any, BitString, ObjectIdentifier};
+use der::{Decode as _, Encode as _, Tag, Tagged as _};
 use ring::digest;
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519,
@@ -10,7 +10,10 @@ use ring::signature::{
 };
 use x509_parser::prelude::{FromDer as _, ParsedExtension, X509Certificate};
 
-use super::asn1::{Algorithm, IssuerAndSerial, SHA256, SHA384, SHA512, SignerInfo};
+use super::asn1::{
+    Algorithm, Certificate, EXTENDED_KEY_USAGE, IssuerAndSerial, KEY_USAGE, SHA256, SHA384, SHA512,
+    SignerInfo,
+};
 use super::token::{TokenError, TokenFailure};
 
 const RSA: &str = "1.2.840.113549.1.1.1";
@@ -21,16 +24,43 @@ const ED25519_KEY: &str = "1.3.101.112";
 /// The tag of a signer that is named by its key's identifier.
 const KEY_IDENTIFIER_TAG: u8 = 0x80;
 const SEQUENCE_TAG: u8 = 0x30;
+/// Counted from 0.
+const VERSION_3: u8 = 2;
 
 /// Parses a certificate, all of the bytes.
 pub(super) fn parse(der: &[u8]) -> Result<X509Certificate<'_>, TokenError> {
     match X509Certificate::from_der(der) {
-        Ok(([], certificate)) => Ok(certificate),
+        Ok(([], certificate)) if is_strict(der) => Ok(certificate),
         _ => Err(TokenError::new(
             TokenFailure::Certificate,
             "a certificate in the token cannot be read",
         )),
     }
+}
+
+/// Whether a certificate is DER throughout, of version 3, and names one algorithm. Others read more than that, each
+/// something else.
+fn is_strict(der: &[u8]) -> bool {
+    let Ok(form) = Certificate::from_der(der) else {
+        return false;
+    };
+    let body = &form.body;
+    let is_time = |time: &Any| matches!(time.tag(), Tag::UtcTime | Tag::GeneralizedTime);
+    form.to_der().is_ok_and(|written| written == der)
+        && body.version == Some(VERSION_3)
+        && body.algorithm == form.algorithm
+        && is_time(&body.validity.from)
+        && is_time(&body.validity.until)
+        && form.signature.as_bytes().is_some()
+        && body.key.bits.as_bytes().is_some()
+        && body.extensions.iter().flatten().all(|extension| {
+            let value = extension.value.as_bytes();
+            match extension.oid {
+                KEY_USAGE => BitString::from_der(value).is_ok(),
+                EXTENDED_KEY_USAGE => Vec::<ObjectIdentifier>::from_der(value).is_ok(),
+                _ => true,
+            }
+        })
 }
 
 /// Whether a signer names this certificate, in the version that goes with how it does.

@@ -1,8 +1,8 @@
 //! The roots of time-stamping authorities that an auditor trusts, and the way from a certificate to one of them.
 
 use chrono::{DateTime, Utc};
-use rustls::pki_types::{CertificateDer, UnixTime};
-use webpki::{EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert};
+use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
+use webpki::{EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert, ring};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::token::{TokenError, TokenFailure};
@@ -10,6 +10,20 @@ use super::token::{TokenError, TokenFailure};
 /// `id-kp-timeStamping`.
 const TIME_STAMPING: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x08];
 const CERTIFICATE_LABEL: &str = "CERTIFICATE";
+/// What certificates may be signed with: the same as tokens.
+const ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
+    ring::ECDSA_P256_SHA256,
+    ring::ECDSA_P256_SHA384,
+    ring::ECDSA_P384_SHA256,
+    ring::ECDSA_P384_SHA384,
+    ring::ED25519,
+    ring::RSA_PKCS1_2048_8192_SHA256,
+    ring::RSA_PKCS1_2048_8192_SHA384,
+    ring::RSA_PKCS1_2048_8192_SHA512,
+    ring::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
+    ring::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
+    ring::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
+];
 
 /// Trusted certificates, in DER.
 #[derive(Debug, Clone, Default)]
@@ -83,7 +97,7 @@ impl Roots {
             .map_err(|error| failed(TokenFailure::Certificate, explain(&error)))?;
         let path = end
             .verify_for_usage(
-                webpki::ALL_VERIFICATION_ALGS,
+                ALGORITHMS,
                 &anchors,
                 &intermediates,
                 time,
