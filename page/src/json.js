@@ -26,8 +26,10 @@ export function check(text, limit) {
 const KEY_BYTES = 32;
 const encoder = new TextEncoder();
 
-/** How many bytes a text has in UTF-8; asks only where it may matter. */
-const bytesOf = (text, limit) => (text.length * 3 <= limit ? text.length : encoder.encode(text).length);
+const ASCII = /^[\x00-\x7f]*$/;
+
+/** How many bytes a text has in UTF-8. */
+const bytesOf = (text) => (ASCII.test(text) ? text.length : encoder.encode(text).length);
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 // Everything up to a quote, an escape or a control character.
@@ -131,7 +133,7 @@ class Parser {
       const value = this.value();
       if (this.keep) fields.set(key, value);
       else fields.add(key);
-      this.held += KEY_BYTES + (this.limit === Infinity ? 0 : encoder.encode(key).length);
+      this.held += KEY_BYTES + bytesOf(key);
       if (this.held > this.limit) this.fail("its objects have too many keys");
       if (!this.ends("}")) continue;
       this.held = before;
@@ -173,7 +175,9 @@ class Parser {
       value += plain;
       const next = this.text[this.at];
       if (next === '"') {
-        if (bytesOf(this.text.slice(start, this.at), this.limit) > this.limit) this.fail("a text is too long");
+        if ((this.at - start) * 3 > this.limit && bytesOf(this.text.slice(start, this.at)) > this.limit) {
+          this.fail("a text is too long");
+        }
         this.at += 1;
         return value;
       }
