@@ -10,6 +10,7 @@ test: needs-test
 	scripts/test
 
 bench: needs-server
+	scripts/install-servers
 	scripts/bench
 
 docs:
