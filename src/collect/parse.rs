@@ -1,15 +1,14 @@
 //! Files of statements, parsed on all cores, and what is wrong with each of them by itself.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::path::Path;
-use std::thread;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::attestation::{Attestation, Attested, Certificate, Draft};
 use crate::folder::is_stem;
+use crate::parallel;
 use crate::signature::{SIGNATURE_SUFFIX, statement_of};
 use crate::yaml::{self, Place, Problem, Problems};
 
@@ -99,22 +98,12 @@ fn parse_all(files: &BTreeMap<String, Vec<u8>>) -> Vec<One<'_>> {
         .filter(|(file, _)| !file.ends_with(SIGNATURE_SUFFIX))
         .map(|(file, bytes)| (file.as_str(), bytes.as_slice()))
         .collect();
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let share = statements.len().div_ceil(threads).max(64);
-    thread::scope(|scope| {
-        let workers: Vec<_> = statements
-            .chunks(share)
-            .map(|part| scope.spawn(|| part.iter().map(|(file, bytes)| parse_one(file, bytes)).collect()))
-            .collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| -> Vec<One<'_>> {
-                worker
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect()
-    })
+    parallel::map(
+        parallel::threads(None),
+        &statements,
+        |(_, bytes)| bytes.len() as u64,
+        |(file, bytes), _| parse_one(file, bytes),
+    )
 }
 
 fn parse_one<'a>(file: &'a str, bytes: &[u8]) -> One<'a> {
